@@ -1,0 +1,1 @@
+"""Machine health from raw sensor data: train, export, serve, stream."""

@@ -1,0 +1,90 @@
+"""The contract of an exported model: all that a server or client must know beside the graph.
+
+It travels as JSON in the metadata of each ONNX file under the key `CONTRACT_KEY`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from wearcast.signals.errors import ArtefactError
+
+CONTRACT_KEY = "wearcast.contract"
+FORMAT = 1
+
+
+class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One channel of the input."""
+
+    name: str
+    unit: str
+
+
+class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One output of the graph; `shape` is one row's, without the batch dimension."""
+
+    name: str
+    unit: str
+    shape: tuple[int, ...] = ()
+
+
+class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What turns life fractions into a distribution of remaining seconds.
+
+    See `wearcast.signals.life` for the formulas. Logarithms are natural, of seconds.
+    """
+
+    prior_log_mean: float
+    prior_log_sd: float
+    line_points: int = 60
+    line_log_bias: float = 0.0
+    line_log_sd: float = 1.0
+    line_weight: float = 0.0
+    thresholds: tuple[float, ...] = (0.4, 0.7, 0.9, 1.0)
+    horizons_s: tuple[float, ...] = (600.0, 1800.0, 3600.0)
+    interval_probability: float = 0.8
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes and gives.
+
+    Input of the graph: float32 `(batch, sequence, len(channels), window)` in the channels' units.
+    A block is one snapshot of `window` samples at `sample_rate_hz`; blocks start `hop_s` apart.
+    Outputs are float32 `(batch, *shape)`. `tolerance` is absolute, in the outputs' units: how far
+    another runtime or machine may be from the golden outputs.
+    """
+
+    name: str
+    version: int
+    kind: str
+    channels: tuple[Channel, ...]
+    sample_rate_hz: float
+    window: int
+    hop_s: float
+    sequence: int
+    batch_sizes: tuple[int, ...]
+    outputs: tuple[Output, ...]
+    tolerance: float
+    weights_sha256: str
+    rul: RulCalibration | None = None
+    training: dict[str, Any] = {}
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """The contract as JSON text."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Contract":
+        """The contract in a JSON text.
+
+        Raises:
+            ArtefactError: not JSON; a key missing, unknown or of another type; another format.
+        """
+        try:
+            contract = msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError as error:
+            raise ArtefactError("contract", "valid JSON with every key", error) from error
+        if contract.format != FORMAT:
+            raise ArtefactError("contract.format", FORMAT, contract.format)
+        return contract

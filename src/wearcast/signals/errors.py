@@ -1,0 +1,80 @@
+"""What can go wrong, and who must act.
+
+    WearcastError
+    +-- InputError           the data is bad: mend the data
+    +-- MismatchError        the data does not fit the model: pick another model or recording
+    +-- ArtefactError        a checkpoint or model folder is damaged or foreign: make it anew
+    +-- NotFoundError        nothing of that name here
+    +-- BusyError            too much at once: try again later
+    +-- UnreachableError     no server there: start it or mend the address
+
+Each carries the gRPC status it becomes on the wire and the exit code it becomes on the command line.
+"""
+
+
+class WearcastError(Exception):
+    """Base of all errors that wearcast raises on purpose."""
+
+    status = "INTERNAL"
+    exit_code = 1
+    reason = "INTERNAL"
+
+
+class FieldError(WearcastError):
+    """A field is not what it should be; the message names field, expected and got."""
+
+    def __init__(
+        self, field: str, expected: object, got: object, *, reason: str = "", status: str = ""
+    ) -> None:
+        super().__init__(f"{field}: expected {expected}, got {got}")
+        self.field = field
+        self.reason = reason or type(self).reason
+        self.status = status or type(self).status
+
+
+class InputError(FieldError):
+    """The data is bad."""
+
+    status = "INVALID_ARGUMENT"
+    exit_code = 3
+    reason = "BAD_INPUT"
+
+
+class MismatchError(FieldError):
+    """The data does not fit the model's contract."""
+
+    status = "FAILED_PRECONDITION"
+    exit_code = 5
+    reason = "MISMATCH"
+
+
+class ArtefactError(FieldError):
+    """A checkpoint or a model folder is damaged, incomplete or foreign."""
+
+    status = "FAILED_PRECONDITION"
+    exit_code = 5
+    reason = "BAD_ARTEFACT"
+
+
+class NotFoundError(FieldError):
+    """Nothing of that name is here."""
+
+    status = "NOT_FOUND"
+    exit_code = 5
+    reason = "NOT_FOUND"
+
+
+class BusyError(WearcastError):
+    """More work waits than may wait; try again later."""
+
+    status = "RESOURCE_EXHAUSTED"
+    exit_code = 4
+    reason = "BUSY"
+
+
+class UnreachableError(WearcastError):
+    """No server answers at the address."""
+
+    status = "UNAVAILABLE"
+    exit_code = 4
+    reason = "UNREACHABLE"

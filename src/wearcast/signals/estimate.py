@@ -1,0 +1,84 @@
+"""Answers as plain values: what serving computes, the store keeps and clients write to files."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Quality(StrEnum):
+    """What is known about the input of an answer; the names are those of the protocol."""
+
+    AFTER_GAP = "AFTER_GAP"
+    CLOCK_JUMP = "CLOCK_JUMP"
+    CONSTANT = "CONSTANT"
+    FILLED = "FILLED"
+
+
+class Band(StrEnum):
+    """Where an asset stands between new and failed."""
+
+    HEALTHY = "HEALTHY"
+    WORN = "WORN"
+    WARNING = "WARNING"
+    ALARM = "ALARM"
+
+
+class CrossingState(StrEnum):
+    """Whether and when a line reaches a level."""
+
+    NO_CROSSING = "NO_CROSSING"
+    AHEAD = "AHEAD"
+    ALREADY_CROSSED = "ALREADY_CROSSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Where the line through life fractions reaches a level; `remaining_s` only with AHEAD."""
+
+    level: float
+    state: CrossingState
+    remaining_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LifeLine:
+    """A robust straight line through recent life fractions, seen from the newest one.
+
+    `value` is the line's life fraction now, `slope_per_s` its slope a second. Below 2 points there
+    is no line: value and slope are None and there are no crossings.
+    """
+
+    points: int
+    value: float | None
+    slope_per_s: float | None
+    crossings: tuple[Crossing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemainingLife:
+    """How much life is left; see `wearcast.signals.life` for how it is found.
+
+    life_fraction: 0 new, 1 failed, high is bad. age_s: operating time. rul_s: median of the
+    remaining seconds, between rul_low_s and rul_high_s with probability interval_probability.
+    failure_probabilities: pairs (seconds from now, probability of failing by then).
+    """
+
+    life_fraction: float
+    age_s: float
+    rul_s: float
+    rul_low_s: float
+    rul_high_s: float
+    interval_probability: float
+    failure_probabilities: tuple[tuple[float, float], ...]
+    line: LifeLine
+    band: Band
+    alarm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One answer about one window: number of its last block, time of its last sample."""
+
+    sequence: int
+    window_end_us: int
+    quality: tuple[Quality, ...]
+    remaining_life: RemainingLife

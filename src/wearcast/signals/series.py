@@ -1,0 +1,173 @@
+"""One asset's blocks in, windows out, and the answers to them: the same code live and in batch.
+
+    series = Series(contract, age_at_start_s=0.0)
+    window = series.push(block)          # None until a window is full
+    estimate = series.answer(window, life_fraction)
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError, MismatchError
+from wearcast.signals.estimate import Estimate, Quality
+from wearcast.signals.life import LifeTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One snapshot: `values` float32 (channels, window) in the contract's units.
+
+    sequence: number of the block, from 0 at the start of the record. start_us: time of its first
+    sample. after_gap: the blocks between the last one and this one are lost for good.
+    """
+
+    sequence: int
+    start_us: int
+    sample_rate_hz: float
+    values: NDArray[np.float32]
+    after_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The model's input: `values` float32 (sequence, channels, window), oldest block first."""
+
+    sequence: int
+    end_us: int
+    quality: tuple[Quality, ...]
+    values: NDArray[np.float32]
+
+
+class Series:
+    """Checks blocks, assembles windows and turns the model's outputs into estimates.
+
+    An estimate depends only on the blocks of its window, on its sequence number and on the life
+    fractions before it, so a series that resumes from stored estimates goes on as if it had never
+    stopped.
+    """
+
+    def __init__(self, contract: Contract, *, age_at_start_s: float = 0.0) -> None:
+        if contract.rul is None:
+            raise MismatchError("kind", "rul", contract.kind)
+        if not 0 <= age_at_start_s < float("inf"):
+            raise InputError("age_at_start_s", "0 or more", age_at_start_s)
+        self._contract = contract
+        self._age_at_start_s = age_at_start_s
+        self._tracker = LifeTracker(contract.rul)
+        self._blocks: deque[Block] = deque(maxlen=contract.sequence)
+        self._previous: Block | None = None
+        self._fresh_after_gap = False
+        self._answered = -1
+        self._duration_us = round((contract.window - 1) / contract.sample_rate_hz * 1e6)
+        self.next_sequence = 0
+
+    def resume(self, stored: Iterable[Estimate]) -> None:
+        """Go on after stored estimates, oldest first; the newest `rul.line_points` are enough.
+
+        Afterwards `next_sequence` is the first block that is needed.
+        """
+        for estimate in stored:
+            self._tracker.restore(estimate.remaining_life)
+            self._answered = estimate.sequence
+        context = max(self._contract.sequence - 1, 1)
+        self.next_sequence = max(0, self._answered + 1 - context)
+
+    def push(self, block: Block) -> Window | None:
+        """Take the next block; give the window that it completes, if its answer is still due.
+
+        Raises:
+            MismatchError: number of channels, length or sample rate is not the contract's.
+            InputError: a value is not finite, or the sequence number repeats, goes back or jumps.
+        """
+        self._check(block)
+        quality = []
+        previous = self._previous
+        if block.after_gap:
+            self._blocks.clear()
+            self._fresh_after_gap = block.sequence > 0
+        if previous is not None:
+            hop_us = self._contract.hop_s * 1e6
+            expected_us = previous.start_us + (block.sequence - previous.sequence) * hop_us
+            if abs(block.start_us - expected_us) > hop_us / 2:
+                quality.append(Quality.CLOCK_JUMP)
+        self._previous = block
+        self.next_sequence = block.sequence + 1
+        self._blocks.append(block)
+        if len(self._blocks) < self._contract.sequence:
+            return None
+        if self._fresh_after_gap:
+            quality.append(Quality.AFTER_GAP)
+            self._fresh_after_gap = False
+        if block.sequence <= self._answered:
+            return None
+        if bool((block.values.min(axis=1) == block.values.max(axis=1)).any()):
+            quality.append(Quality.CONSTANT)
+        return Window(
+            sequence=block.sequence,
+            end_us=block.start_us + self._duration_us,
+            quality=tuple(quality),
+            values=np.stack([item.values for item in self._blocks]),
+        )
+
+    def answer(self, window: Window, life_fraction: float) -> Estimate:
+        """The estimate for a window, given the model's output; windows in rising order."""
+        age_s = self._age_at_start_s + (window.sequence + 1) * self._contract.hop_s
+        return Estimate(
+            sequence=window.sequence,
+            window_end_us=window.end_us,
+            quality=window.quality,
+            remaining_life=self._tracker.update(age_s, life_fraction),
+        )
+
+    def _check(self, block: Block) -> None:
+        contract = self._contract
+        if block.values.ndim != 2 or block.values.shape[0] != len(contract.channels):
+            names = ", ".join(channel.name for channel in contract.channels)
+            expected = f"{len(contract.channels)} ({names})"
+            raise MismatchError("channels", expected, block.values.shape[0], reason="CHANNELS")
+        if block.values.shape[1] != contract.window:
+            raise MismatchError(
+                "samples", f"{contract.window} a channel", block.values.shape[1], reason="LENGTH"
+            )
+        if not abs(block.sample_rate_hz / contract.sample_rate_hz - 1) < 1e-6:
+            raise MismatchError(
+                "sample_rate_hz", contract.sample_rate_hz, block.sample_rate_hz, reason="RATE"
+            )
+        finite = np.isfinite(block.values)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            raise InputError(
+                f"blocks[{block.sequence}].{contract.channels[row].name}[{column}]",
+                "a finite number",
+                block.values[row, column],
+                reason="NOT_FINITE",
+            )
+        if block.sequence == self.next_sequence - 1:
+            raise InputError(
+                "sequence",
+                self.next_sequence,
+                f"{block.sequence} again",
+                reason="REPEATED",
+                status="ALREADY_EXISTS",
+            )
+        if block.sequence < self.next_sequence:
+            raise InputError(
+                "sequence",
+                f"{self.next_sequence} or more",
+                block.sequence,
+                reason="OUT_OF_ORDER",
+                status="ABORTED",
+            )
+        if block.sequence > self.next_sequence and not block.after_gap:
+            raise InputError(
+                "sequence",
+                f"{self.next_sequence}, or after_gap set",
+                block.sequence,
+                reason="GAP",
+                status="OUT_OF_RANGE",
+            )
