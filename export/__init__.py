@@ -1,0 +1,1 @@
+"""From checkpoints to fixed-shape ONNX and TorchScript with a contract."""

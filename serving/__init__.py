@@ -1,0 +1,1 @@
+"""The gRPC server: ONNX Runtime behind streams."""

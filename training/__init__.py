@@ -1,0 +1,1 @@
+"""Models in PyTorch: read recordings, train, evaluate, write checkpoints."""
