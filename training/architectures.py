@@ -1,0 +1,37 @@
+"""From the name and the configuration in a checkpoint to a model."""
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from wearcast.signals.errors import ArtefactError
+from wearcast.training.rul_model import RulModel
+
+# Where each architecture lives: module, configuration, model. Imported only when it is built.
+ARCHITECTURES = {
+    "cnn-lstm": ("wearcast.training.cnn_lstm", "CnnLstmConfig", "CnnLstm"),
+    "compact": ("wearcast.training.compact", "CompactConfig", "Compact"),
+}
+
+
+def build(architecture: str, config: dict[str, Any]) -> RulModel:
+    """A model with fresh weights.
+
+    Raises:
+        ArtefactError: no such architecture; a key of the configuration unknown, or of another type
+            or value than the architecture takes.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ArtefactError("architecture", " or ".join(ARCHITECTURES), architecture)
+    module_name, config_name, model_name = ARCHITECTURES[architecture]
+    module = import_module(module_name)
+    config_type = getattr(module, config_name)
+    for key in config:
+        if key not in config_type.__dataclass_fields__:
+            raise ArtefactError("config", f"keys of {config_name}", key)
+    try:
+        model: RulModel = getattr(module, model_name)(msgspec.convert(config, config_type))
+    except (msgspec.ValidationError, ValueError, RuntimeError) as error:
+        raise ArtefactError("config", f"values that {config_name} takes", error) from error
+    return model

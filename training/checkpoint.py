@@ -1,0 +1,122 @@
+"""The checkpoint: what training hands to export, one `.pth` file with plain contents.
+
+A dictionary with the keys of `Checkpoint` and `format`; nothing in it is code, and it is read with
+`weights_only`, so a file from anywhere can be opened.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from wearcast.signals.contract import RulCalibration
+from wearcast.signals.errors import ArtefactError
+from wearcast.training.architectures import build
+from wearcast.training.rul_model import RulModel
+
+FORMAT = 1
+
+
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A trained model and all that export needs to know about it.
+
+    channels: pairs (name, unit). window: samples a channel and snapshot. hop_s: seconds from one
+    snapshot to the next. sequence: snapshots in a window. training: a summary for people.
+    """
+
+    architecture: str
+    config: dict[str, Any]
+    state_dict: dict[str, Any]
+    channels: tuple[tuple[str, str], ...]
+    sample_rate_hz: float
+    window: int
+    hop_s: float
+    sequence: int
+    rul: RulCalibration
+    training: dict[str, Any]
+
+    def build_model(self) -> RulModel:
+        """The model with these weights, in evaluation mode.
+
+        Raises:
+            ArtefactError: architecture or configuration unknown; a tensor missing, unknown, or of
+                another shape or type.
+        """
+        model = build(self.architecture, self.config)
+        expected = model.state_dict()
+        for name in expected.keys() | self.state_dict.keys():
+            _check_tensor(name, expected.get(name), self.state_dict.get(name))
+        model.load_state_dict(self.state_dict)
+        return model.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; `path` holds the old file or the whole new one, never a part.
+
+    Raises:
+        ArtefactError: something in it is not plain, so that it could not be read again.
+    """
+    contents = msgspec.structs.asdict(checkpoint)
+    contents["rul"] = msgspec.to_builtins(checkpoint.rul)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    os.close(handle)
+    part = Path(name)
+    try:
+        torch.save({"format": FORMAT, **contents}, part)
+        load_checkpoint(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; no code in it is run.
+
+    Raises:
+        ArtefactError: no file of ours, damaged, of another format, or a key missing, unknown or of
+            another type.
+    """
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ArtefactError(str(path), "a file that can be read", error.strerror) from error
+    except Exception as error:  # a damaged pickle can raise anything
+        got = f"{type(error).__name__} while reading it"
+        raise ArtefactError(
+            str(path), "a checkpoint: a zip of tensors and plain values", got
+        ) from (error)
+    if not isinstance(contents, dict):
+        raise ArtefactError(str(path), "a dictionary", type(contents).__name__)
+    if contents.get("format") != FORMAT:
+        raise ArtefactError(f"{path}: format", FORMAT, contents.get("format", "none"))
+    del contents["format"]
+    try:
+        return msgspec.convert(contents, Checkpoint)
+    except msgspec.ValidationError as error:
+        raise ArtefactError(str(path), "a checkpoint with every key", error) from error
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_tensor(name: str, expected: Tensor | None, got: object) -> None:
+    if expected is None:
+        raise ArtefactError("state_dict", "the architecture's tensors", f"{name} besides")
+    wanted = _describe(expected)
+    if not isinstance(got, Tensor):
+        raise ArtefactError(f"state_dict.{name}", wanted, "none" if got is None else type(got))
+    if _describe(got) != wanted:
+        raise ArtefactError(f"state_dict.{name}", wanted, _describe(got))
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

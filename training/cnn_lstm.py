@@ -1,0 +1,63 @@
+"""The CNN-LSTM of part A: a time-frequency image of each snapshot, a CNN, an LSTM over them."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from wearcast.training.rul_model import RulModel
+from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage
+
+
+@dataclass(frozen=True)
+class CnnLstmConfig:
+    """Sizes of the network; the defaults are the original's, 3,149,937 parameters.
+
+    `sequence` is the number of snapshots in a window: no weight depends on it.
+    """
+
+    channels: int = 2
+    window: int = 2560
+    sequence: int = 10
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    dense: int = 256
+    features: int = 128
+    hidden: int = 256
+    layers: int = 2
+
+
+class CnnLstm(RulModel):
+    """Life fraction from the images of a sequence of snapshots."""
+
+    def __init__(self, config: CnnLstmConfig) -> None:
+        super().__init__()
+        self.image = TimeFrequencyImage(config.window)
+        steps: list[nn.Module] = []
+        for before, after in zip((config.channels, *config.widths), config.widths, strict=False):
+            steps += [
+                nn.Conv2d(before, after, kernel_size=3, padding=1),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        halvings = len(config.widths)
+        flat = config.widths[-1] * (SCALES >> halvings) * (POINTS >> halvings)
+        self.cnn = nn.Sequential(
+            *steps,
+            nn.Flatten(),
+            nn.Linear(flat, config.dense),
+            nn.ReLU(),
+            nn.Linear(config.dense, config.features),
+        )
+        self.lstm = nn.LSTM(config.features, config.hidden, config.layers, batch_first=True)
+        self.output = nn.Linear(config.hidden, 1)
+
+    def encode(self, snapshots: Tensor) -> Tensor:
+        """Features float32 (N, features) of snapshots float32 (N, channels, window), in g."""
+        features: Tensor = self.cnn(self.image(snapshots))
+        return features
+
+    def head(self, features: Tensor) -> Tensor:
+        """Life fraction float32 (B,), 0 new and 1 failed, of features float32 (B, S, features)."""
+        states, _ = self.lstm(features)
+        fraction: Tensor = self.output(states[:, -1]).sigmoid()
+        return fraction.squeeze(-1)
