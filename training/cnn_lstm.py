@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from wearcast.training.rul_model import RulModel
@@ -36,8 +37,10 @@ class CnnLstm(RulModel):
             steps += [
                 nn.Conv2d(before, after, kernel_size=3, padding=1),
                 nn.BatchNorm2d(after),
-                nn.ReLU(),
+                # A largest value cut off at zero is the largest of the values cut off at zero; this
+                # order cuts off a quarter as many.
                 nn.MaxPool2d(2),
+                nn.ReLU(),
             ]
         halvings = len(config.widths)
         flat = config.widths[-1] * (SCALES >> halvings) * (POINTS >> halvings)
@@ -48,6 +51,8 @@ class CnnLstm(RulModel):
             nn.ReLU(),
             nn.Linear(config.dense, config.features),
         )
+        # On a CPU the convolutions run 2 to 3 times as fast with the channels innermost.
+        self.cnn.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.lstm = nn.LSTM(config.features, config.hidden, config.layers, batch_first=True)
         self.output = nn.Linear(config.hidden, 1)
 
