@@ -9,13 +9,8 @@ Source: Nectoux et al., PRONOSTIA: an experimental platform for bearings acceler
 tests, IEEE PHM 2012.
 """
 
-import multiprocessing
-import os
 import re
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.signals.decimals import parse_decimals
 from wearcast.signals.errors import InputError
 from wearcast.signals.recording import Recording, gather
 from wearcast.signals.series import Block
@@ -39,9 +35,6 @@ DAY = date(2012, 1, 1)
 _DAY_US = 86_400_000_000
 
 _NAME = re.compile(r"acc_(\d+)\.csv")
-# Two hundred files take a fifth of a second, about as long as a worker takes to start.
-_FEW_FILES = 400
-_FILES_A_CHUNK = 32
 
 
 class Fault(NamedTuple):
@@ -148,20 +141,17 @@ def iterate_bearing(
     *,
     day: date = DAY,
     strict: bool = False,
-    workers: int | None = None,
     on_skip: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
-    """Blocks of a bearing folder in order, while later files are still being read.
+    """Blocks of a bearing folder in order, each as soon as its file is read.
 
-    workers: processes that read; None: one a CPU if there are many files, else this one alone. The
-    blocks are the same. on_skip: is told of each file that was skipped. Close the iterator to stop
-    early.
+    on_skip: is told of each file that was skipped.
 
     Raises:
         InputError: no snapshot there that can be read; with `strict`, one that can't be.
     """
     snapshots = list_snapshots(path)
-    return iterate_snapshots(snapshots, day=day, strict=strict, workers=workers, on_skip=on_skip)
+    return iterate_snapshots(snapshots, day=day, strict=strict, on_skip=on_skip)
 
 
 def iterate_snapshots(
@@ -169,7 +159,6 @@ def iterate_snapshots(
     *,
     day: date = DAY,
     strict: bool = False,
-    workers: int | None = None,
     on_skip: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """As `iterate_bearing`, of given pairs (sequence number, file) by rising number."""
@@ -177,8 +166,8 @@ def iterate_snapshots(
     calendar = Calendar()
     expected = 0
     fault: Fault | None = None
-    parsed_files = _parse_in_order([path for _, path in snapshots], workers)
-    for (number, _), parsed in zip(snapshots, parsed_files, strict=True):
+    for number, path in snapshots:
+        parsed = _parse(path)
         if isinstance(parsed, Fault):
             fault = parsed
             if strict:
@@ -204,7 +193,6 @@ def read_bearing(
     *,
     day: date = DAY,
     strict: bool = False,
-    workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
     """All of a bearing folder; see `iterate_bearing`. progress: is called with (done, all)."""
@@ -213,7 +201,6 @@ def read_bearing(
         path.resolve().name,
         day=day,
         strict=strict,
-        workers=workers,
         progress=progress,
     )
 
@@ -224,14 +211,11 @@ def read_snapshots(
     *,
     day: date = DAY,
     strict: bool = False,
-    workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
     """As `read_bearing`, of given pairs (sequence number, file) by rising number."""
     skipped: list[str] = []
-    blocks = iterate_snapshots(
-        snapshots, day=day, strict=strict, workers=workers, on_skip=skipped.append
-    )
+    blocks = iterate_snapshots(snapshots, day=day, strict=strict, on_skip=skipped.append)
 
     def watched() -> Iterator[Block]:
         for done, block in enumerate(blocks, 1):
@@ -242,63 +226,50 @@ def read_snapshots(
     return gather(watched(), name, skipped)
 
 
-_Parsed = tuple[int, NDArray[np.float32]] | Fault
-
-
-def _parse_in_order(paths: list[Path], workers: int | None) -> Iterator[_Parsed]:
-    if workers is None:
-        workers = 1 if len(paths) < _FEW_FILES else (os.cpu_count() or 1)
-    if workers == 1:
-        yield from map(_parse, paths)
-        return
-    # Spawned, as a fork of a process with threads (a server, ONNX Runtime) may hang. Ctrl-C is for
-    # this process to handle: the workers end with the pool.
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        waiting: deque[Future[list[_Parsed]]] = deque()
-        for first in range(0, len(paths), _FILES_A_CHUNK):
-            waiting.append(pool.submit(_parse_chunk, paths[first : first + _FILES_A_CHUNK]))
-            # A bound, so that a slow consumer doesn't make the whole recording pile up here.
-            if len(waiting) > 4 * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-
-
-def _parse_chunk(paths: list[Path]) -> list[_Parsed]:
-    return [_parse(path) for path in paths]
-
-
-def _parse(path: Path) -> _Parsed:
+def _parse(path: Path) -> tuple[int, NDArray[np.float32]] | Fault:
     """Time of day of the first row in microseconds and the values, or what is wrong."""
     try:
-        text = path.read_bytes().decode("ascii")
+        text = path.read_bytes()
+        text.decode("ascii")
     except (OSError, UnicodeDecodeError) as error:
         return Fault(path.name, "a readable text file", str(error))
-    rows = text.splitlines()
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    if not text.endswith(b"\n"):
+        text += b"\n"
+    first_row = text.partition(b"\n")[0].decode()
+    delimiter = _delimiter(first_row)
+    values = _parse_regular(text, delimiter)
+    if values is None:
+        rows = text.decode().splitlines()
+        fault = _find_fault(path, rows, delimiter)
+        if fault is not None:
+            return fault
+        values = np.loadtxt(rows, np.float32, None, delimiter, usecols=(4, 5), unpack=True)
+    time_of_day_us = _read_time(first_row.split(delimiter))
+    if time_of_day_us is None:
+        return _bad_time(path, first_row)
+    return time_of_day_us, values
+
+
+def _parse_regular(text: bytes, delimiter: str) -> NDArray[np.float32] | None:
+    """Values of a file as nearly all are: 2,560 full rows of plain numbers; None for others."""
+    characters = np.frombuffer(text, np.uint8)
+    is_end = characters == ord("\n")
+    ends = np.flatnonzero(is_end | (characters == ord(delimiter)))
+    if len(ends) != WINDOW * len(COLUMNS):
+        return None
+    ends = ends.reshape(WINDOW, len(COLUMNS))
+    if not is_end[ends[:, -1]].all() or np.count_nonzero(is_end) != WINDOW:
+        return None
+    starts = (ends[:, 3:5] + 1).T.ravel()
+    numbers = parse_decimals(text, starts, ends[:, 4:6].T.ravel())
+    return None if numbers is None else numbers.astype(np.float32).reshape(len(CHANNELS), WINDOW)
+
+
+def _find_fault(path: Path, rows: list[str], delimiter: str) -> Fault | None:
     if len(rows) != WINDOW:
         return Fault(f"{path.name}: rows", str(WINDOW), str(len(rows)))
-    delimiter = _delimiter(rows[0])
-    try:
-        # Only the last two columns are turned into numbers: half the time. A row with fewer columns
-        # raises; counting tells of a row with more.
-        values = np.loadtxt(rows, np.float32, None, delimiter, usecols=(4, 5))
-        whole = text.count(delimiter) == (len(COLUMNS) - 1) * WINDOW
-    except ValueError:
-        whole = False
-    if not whole or len(values) != WINDOW or not np.isfinite(values).all():
-        return _find_fault(path, rows, delimiter)
-    time_of_day_us = _read_time(rows[0].split(delimiter))
-    if time_of_day_us is None:
-        return _bad_time(path, rows[0])
-    return time_of_day_us, np.ascontiguousarray(values.T)
-
-
-def _find_fault(path: Path, rows: list[str], delimiter: str) -> Fault:
     for number, row in enumerate(rows, 1):
         cells = row.split(delimiter)
         if len(cells) != len(COLUMNS):
@@ -306,7 +277,7 @@ def _find_fault(path: Path, rows: list[str], delimiter: str) -> Fault:
         for name, cell in zip(CHANNELS, cells[4:], strict=True):
             if not np.isfinite(_number(cell)):
                 return Fault(f"{path.name}: row {number}: {name}", "a finite number", repr(cell))
-    return Fault(path.name, f"{WINDOW} rows of {len(COLUMNS)} numbers", "something else")
+    return None
 
 
 def _read_time(cells: list[str]) -> int | None:
