@@ -8,10 +8,11 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from wearcast.signals.contract import RulCalibration
@@ -32,11 +33,11 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     architecture: str
     config: dict[str, Any]
     state_dict: dict[str, Any]
-    channels: tuple[tuple[str, str], ...]
-    sample_rate_hz: float
-    window: int
-    hop_s: float
-    sequence: int
+    channels: Annotated[tuple[tuple[str, str], ...], Meta(min_length=1)]
+    sample_rate_hz: Annotated[float, Meta(gt=0)]
+    window: Annotated[int, Meta(ge=1)]
+    hop_s: Annotated[float, Meta(gt=0)]
+    sequence: Annotated[int, Meta(ge=1)]
     rul: RulCalibration
     training: dict[str, Any]
 
@@ -68,7 +69,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     os.close(handle)
     part = Path(name)
     try:
-        torch.save({"format": FORMAT, **contents}, part)
+        # Given a path, torch writes its name into the file; given a file it does not.
+        with part.open("wb") as file:
+            torch.save({"format": FORMAT, **contents}, file)
         load_checkpoint(part)
         part.replace(path)
     finally:
