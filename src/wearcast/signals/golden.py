@@ -50,6 +50,6 @@ def golden_input(contract: Contract, golden: Golden) -> NDArray[np.float32]:
     (NEP 19), unlike that of `default_rng`.
     """
     shape = (golden.rows, contract.sequence, len(contract.channels), contract.window)
-    noise = np.random.RandomState(golden.seed).standard_normal(shape)  # noqa: NPY002
+    noise = np.random.RandomState(golden.seed).standard_normal(shape)
     strengths = golden.scale * np.arange(1, golden.rows + 1) / golden.rows
     return (noise * strengths[:, None, None, None]).astype(np.float32)

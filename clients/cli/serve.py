@@ -1,0 +1,62 @@
+"""The verb `serve`."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("models_dir", required=False, type=click.Path(path_type=Path))
+@click.option("--listen", metavar="HOST:PORT", help="Default 127.0.0.1:8561; port 0: a free one.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="SQLite file of the estimates. Without it they are kept in memory.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain, PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM.")
+@click.option(
+    "--insecure", is_flag=True, default=None, help="Allow other than loopback without TLS."
+)
+@click.option("--workers", type=int, help="Threads that run models. Default: one a core.")
+@click.option("--max-message-bytes", type=int, help="Largest message. Default 16 MiB.")
+@click.option("--drain-s", type=float, help="Seconds that streams get to end. Default 10.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with the same names, in snake_case.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+def command(*, config: Path | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
+    """Serve the models in MODELS_DIR, or the bundled ones, until SIGTERM.
+
+    \b
+    Example:
+      wearcast serve models --listen 127.0.0.1:8561 --store estimates.sqlite
+
+    One line on stdout tells the address once clients can connect. A flag wins over the environment
+    (WEARCAST_LISTEN and so on), and that over --config.
+    """
+    from wearcast.serving.server import run_server  # noqa: PLC0415
+    from wearcast.serving.settings import load_settings  # noqa: PLC0415
+
+    try:
+        settings = load_settings(config, flags)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+    def ready(address: str, models: list[tuple[str, int]]) -> None:
+        names = [f"{name}/{version}" for name, version in models]
+        store = str(settings.store) if settings.store else None
+        line = {"address": address, "models": names, "store": store}
+        text = json.dumps(line) if as_json else f"wearcast serves {', '.join(names)} on {address}"
+        click.echo(text)
+
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    run_server(settings, ready)

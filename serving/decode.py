@@ -1,0 +1,102 @@
+"""Messages of clients as plain values, checked as far as the protocol goes.
+
+What the model's contract demands of a block beyond its form is checked by `signals.series`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError, MismatchError
+from wearcast.signals.series import Block
+from wearcast.v1 import machine_health_pb2, samples_pb2
+
+_ASSET_LENGTH = 200
+_MAX_SEQUENCE = 2**63 - 1  # SQLite has no unsigned integers
+_MAX_SECONDS = 253_370_764_800  # 9999-01-01: room for the window's end before year 10000
+_BYTES = 4
+_NANOS = 1_000_000_000
+
+
+def check_asset(asset: str) -> str:
+    """The name of an asset: 1 to 200 printable characters.
+
+    >>> check_asset("Bearing1_1")
+    'Bearing1_1'
+
+    Raises:
+        InputError: it is not.
+    """
+    if not 1 <= len(asset) <= _ASSET_LENGTH or not asset.isprintable():
+        got = f"{len(asset)} characters: {asset[:40]!r}"
+        expected = f"1 to {_ASSET_LENGTH} printable characters"
+        raise InputError("start.asset", expected, got, reason="ASSET")
+    return asset
+
+
+def received_sequence(start: machine_health_pb2.MonitorStart) -> int:
+    """The last sequence whose estimate a client has; -1: it has none.
+
+    Raises:
+        InputError: no block can have that number.
+    """
+    if not start.HasField("received_sequence"):
+        return -1
+    return _check_sequence("start.received_sequence", start.received_sequence)
+
+
+def decode_blocks(batch: samples_pb2.BlockBatch, contract: Contract) -> Iterator[Block]:
+    """The blocks of a message, each checked when it is asked for.
+
+    Raises:
+        InputError: there is no block, or one has no usable number, start time or format.
+        MismatchError: the number of channels or samples is not the contract's.
+    """
+    if not batch.blocks:
+        raise InputError("blocks", "one block or more", "none", reason="EMPTY")
+    return (_decode_block(block, contract) for block in batch.blocks)
+
+
+def _decode_block(block: samples_pb2.Block, contract: Contract) -> Block:
+    field = f"blocks[{block.sequence}]"
+    sequence = _check_sequence("sequence", block.sequence)
+    if block.format != samples_pb2.SAMPLE_FORMAT_FLOAT32_LE:
+        expected = f"{samples_pb2.SAMPLE_FORMAT_FLOAT32_LE} (SAMPLE_FORMAT_FLOAT32_LE)"
+        raise InputError(f"{field}.format", expected, block.format, reason="FORMAT")
+    channels, window = len(contract.channels), contract.window
+    if block.channels != channels:
+        names = ", ".join(channel.name for channel in contract.channels)
+        raise MismatchError(
+            f"{field}.channels", f"{channels} ({names})", block.channels, reason="CHANNELS"
+        )
+    if len(block.data) != channels * window * _BYTES:
+        raise MismatchError(
+            f"{field}.data",
+            f"{channels} x {window} samples ({channels * window * _BYTES} bytes)",
+            f"{len(block.data) / channels / _BYTES:g} samples a channel ({len(block.data)} bytes)",
+            reason="LENGTH",
+        )
+    if not block.HasField("start_time"):
+        raise InputError(f"{field}.start_time", "a time", "none", reason="TIME")
+    return Block(
+        sequence=sequence,
+        start_us=_to_us(f"{field}.start_time", block.start_time),
+        sample_rate_hz=block.sample_rate_hz,
+        values=np.frombuffer(block.data, "<f4").reshape(channels, window),
+        after_gap=block.after_gap,
+    )
+
+
+def _check_sequence(field: str, sequence: int) -> int:
+    if sequence > _MAX_SEQUENCE:
+        raise InputError(field, f"at most {_MAX_SEQUENCE}", sequence, reason="SEQUENCE")
+    return sequence
+
+
+def _to_us(field: str, stamp: Timestamp) -> int:
+    if not 0 <= stamp.seconds < _MAX_SECONDS or not 0 <= stamp.nanos < _NANOS:
+        got = f"{stamp.seconds} s {stamp.nanos} ns"
+        raise InputError(field, "a time from 1970 to 9998, UTC", got, reason="TIME")
+    return int(stamp.seconds * 1_000_000 + stamp.nanos // 1_000)

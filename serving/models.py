@@ -1,0 +1,85 @@
+"""The models in a folder MODELS_DIR/NAME/VERSION/, by name and version."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import wearcast
+from wearcast.serving.session import Session, open_session
+from wearcast.signals.errors import ArtefactError, NotFoundError
+
+BUNDLED = Path(wearcast.__file__).parent / "models"
+
+
+def find_folders(models_dir: Path | None = None) -> dict[tuple[str, int], Path]:
+    """Model folders by name and version, in rising order; by default the bundled models.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    root = models_dir or BUNDLED
+    folders = {
+        (folder.parent.name, int(folder.name)): folder
+        for folder in root.glob("*/*")
+        # Export writes into a folder of another name first; only finished ones are numbers.
+        if folder.is_dir() and folder.name.isdecimal() and str(int(folder.name)) == folder.name
+    }
+    if not folders:
+        raise NotFoundError("models", "a folder holding NAME/VERSION/", root)
+    return dict(sorted(folders.items()))
+
+
+def find_model(models_dir: Path | None, name: str, version: int = 0) -> Path:
+    """The folder of one model; version 0 is the newest.
+
+    Raises:
+        NotFoundError: there is no such model, or not in that version.
+    """
+    folders = find_folders(models_dir)
+    return folders[choose_version(folders, name, version)]
+
+
+def open_model(models_dir: Path | None, name: str, version: int = 0) -> Session:
+    """Load and check one model; version 0 is the newest.
+
+    Raises:
+        NotFoundError: there is no such model, or not in that version.
+        ArtefactError: its folder does not hold together.
+    """
+    return _open(find_model(models_dir, name, version))
+
+
+def open_models(models_dir: Path | None = None) -> dict[tuple[str, int], Session]:
+    """Load and check every version of every model.
+
+    Raises:
+        NotFoundError: there is none.
+        ArtefactError: a folder does not hold together.
+    """
+    return {key: _open(folder) for key, folder in find_folders(models_dir).items()}
+
+
+def choose_version(known: Iterable[tuple[str, int]], name: str, version: int) -> tuple[str, int]:
+    """The key of a model among those known; version 0 is the newest.
+
+    >>> choose_version([("rul", 1), ("rul", 2)], "rul", 0)
+    ('rul', 2)
+
+    Raises:
+        NotFoundError: there is no such model, or not in that version.
+    """
+    keys = sorted(known)
+    fitting = [key for key in keys if key[0] == name and version in (0, key[1])]
+    if not fitting:
+        names = ", ".join(f"{known_name}/{known_version}" for known_name, known_version in keys)
+        raise NotFoundError("model", f"one of {names}", f"{name}/{version or 'newest'}")
+    return fitting[-1]
+
+
+def _open(folder: Path) -> Session:
+    session = open_session(folder)
+    got = (session.contract.name, str(session.contract.version))
+    if got != (folder.parent.name, folder.name):
+        raise ArtefactError(
+            f"{folder} contract", f"{folder.parent.name}/{folder.name}", "/".join(got)
+        )
+    return session

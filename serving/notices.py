@@ -1,0 +1,47 @@
+"""What a person should know about a live stream, beside the estimates themselves."""
+
+from collections.abc import Iterator, Sequence
+
+from wearcast.signals.clock import format_time
+from wearcast.signals.estimate import Estimate, Quality
+from wearcast.signals.series import Block
+from wearcast.v1 import machine_health_pb2 as pb
+
+
+class Notices:
+    """Notices of one stream, each given once; `newest` is the newest estimate stored before it."""
+
+    def __init__(self, window_blocks: int, newest: Estimate | None) -> None:
+        self._window_blocks = window_blocks
+        self._alarm = newest is not None and newest.remaining_life.alarm
+        self._sequence = newest.sequence if newest else -1
+
+    def about(self, blocks: Sequence[Block], estimates: Sequence[Estimate]) -> Iterator[pb.Notice]:
+        """The notices about new blocks and the estimates they led to."""
+        for block in blocks:
+            # Blocks that a client sends again after a break were reported then.
+            if block.after_gap and block.sequence > max(self._sequence, 0):
+                first = block.sequence + self._window_blocks - 1
+                yield pb.Notice(
+                    code=pb.NOTICE_CODE_GAP,
+                    sequence=block.sequence,
+                    text=f"blocks before {block.sequence} are lost; "
+                    f"the next answer comes with block {first}",
+                )
+        for estimate in estimates:
+            life = estimate.remaining_life
+            now = format_time(estimate.window_end_us)
+            if Quality.CLOCK_JUMP in estimate.quality:
+                yield pb.Notice(
+                    code=pb.NOTICE_CODE_CLOCK_JUMP,
+                    sequence=estimate.sequence,
+                    text=f"the clock jumped before block {estimate.sequence}, at {now}",
+                )
+            if life.alarm and not self._alarm:
+                yield pb.Notice(
+                    code=pb.NOTICE_CODE_LIFE_ALARM,
+                    sequence=estimate.sequence,
+                    text=f"life fraction {life.life_fraction:.3f} at {now}; "
+                    f"{life.rul_s:.0f} s of life left",
+                )
+            self._alarm = life.alarm

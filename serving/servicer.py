@@ -1,0 +1,151 @@
+"""The four methods of MachineHealthService: decode, call, encode."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from wearcast.serving.answers import Answered, answer_blocks, reading
+from wearcast.serving.decode import check_asset, received_sequence
+from wearcast.serving.encode import encode_estimate, encode_model
+from wearcast.serving.inbox import Inbox
+from wearcast.serving.live import DrainingError, LiveStreams
+from wearcast.serving.models import choose_version
+from wearcast.serving.notices import Notices
+from wearcast.serving.pool import ModelKey, Pool
+from wearcast.serving.session import Session
+from wearcast.serving.store import SeriesKey, Store
+from wearcast.signals.errors import InputError
+from wearcast.signals.estimate import Estimate
+from wearcast.signals.series import Series
+from wearcast.v1 import machine_health_pb2 as pb
+from wearcast.v1 import samples_pb2
+from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceServicer
+
+
+class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated, untyped
+    """Answers clients; `live` holds the open Monitor streams."""
+
+    def __init__(self, models: dict[ModelKey, Session], pool: Pool, store: Store) -> None:
+        self._models = models
+        self._pool = pool
+        self._store = store
+        self.live = LiveStreams()
+
+    async def ListModels(  # noqa: N802
+        self,
+        request: pb.ListModelsRequest,  # noqa: ARG002
+        context: Any,  # noqa: ANN401, ARG002
+    ) -> pb.ListModelsResponse:
+        """Every version of every model."""
+        models = [encode_model(item.contract, item.contract_json) for item in self._models.values()]
+        return pb.ListModelsResponse(models=models)
+
+    async def GetModel(  # noqa: N802
+        self,
+        request: pb.GetModelRequest,
+        context: Any,  # noqa: ANN401, ARG002
+    ) -> pb.GetModelResponse:
+        """One model's contract."""
+        session = self._models[choose_version(self._models, request.name, request.version)]
+        return pb.GetModelResponse(model=encode_model(session.contract, session.contract_json))
+
+    async def Predict(  # noqa: N802
+        self,
+        requests: AsyncIterator[pb.PredictRequest],
+        context: Any,  # noqa: ANN401
+    ) -> None:
+        """Score a recording; nothing is stored."""
+        start = await _first(requests)
+        model = choose_version(self._models, start.model, start.version)
+        contract = self._models[model].contract
+        series = Series(contract, age_at_start_s=start.age_at_start_s)
+        inbox = Inbox(max(contract.batch_sizes))
+        async with reading(requests, _pick_blocks, contract, inbox):
+            async for _, estimates in answer_blocks(inbox, series, self._pool, model):
+                if estimates:
+                    await context.write(pb.PredictResponse(estimates=_encode(estimates)))
+
+    async def Monitor(  # noqa: N802
+        self,
+        requests: AsyncIterator[pb.MonitorRequest],
+        context: Any,  # noqa: ANN401
+    ) -> None:
+        """Follow one asset live; what it answers is stored first."""
+        start = await _first(requests)
+        asset = check_asset(start.asset)
+        received = received_sequence(start)
+        model = choose_version(self._models, start.model, start.version)
+        key = SeriesKey(asset, *model)
+        contract = self._models[model].contract
+        Series(contract, age_at_start_s=start.age_at_start_s)  # checks the age before it is kept
+        inbox = Inbox(max(contract.batch_sizes))
+        async with self.live.claim(key, inbox):
+            age_at_start_s = await self._store.remember_age(key, start.age_at_start_s)
+            series = Series(contract, age_at_start_s=age_at_start_s)
+            line_points = contract.rul.line_points if contract.rul else 1
+            stored = await self._store.last(key, line_points)
+            series.resume(stored)
+            acknowledged = stored[-1].sequence if stored else None
+            await context.write(
+                pb.MonitorResponse(
+                    started=pb.MonitorStarted(
+                        version=key.version,
+                        next_sequence=series.next_sequence,
+                        acknowledged_sequence=acknowledged,
+                    )
+                )
+            )
+            async for missed in self._store.after(key, received):
+                await context.write(pb.MonitorResponse(estimates=_encode(missed)))
+            notices = Notices(contract.sequence, stored[-1] if stored else None)
+            async with reading(requests, _pick_blocks, contract, inbox):
+                try:
+                    async for answered in answer_blocks(inbox, series, self._pool, model):
+                        await self._deliver(key, answered, notices, context)
+                except DrainingError as error:
+                    notice = pb.Notice(
+                        code=pb.NOTICE_CODE_DRAINING,
+                        sequence=series.next_sequence,
+                        text=str(error),
+                    )
+                    await context.write(pb.MonitorResponse(notice=notice))
+                    raise
+
+    async def _deliver(
+        self,
+        key: SeriesKey,
+        answered: Answered,
+        notices: Notices,
+        context: Any,  # noqa: ANN401
+    ) -> None:
+        """Commit, then tell the client."""
+        blocks, estimates = answered
+        if estimates:
+            await self._store.save(key, estimates)
+            await context.write(pb.MonitorResponse(estimates=_encode(estimates)))
+        await context.write(
+            pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))
+        )
+        for notice in notices.about(blocks, estimates):
+            await context.write(pb.MonitorResponse(notice=notice))
+
+
+def _encode(estimates: list[Estimate]) -> pb.EstimateBatch:
+    return pb.EstimateBatch(estimates=[encode_estimate(estimate) for estimate in estimates])
+
+
+async def _first(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
+    """The stream's first message, which must be `start`."""
+    async for request in requests:
+        got = request.WhichOneof("request")
+        if got != "start":
+            raise InputError("first message", "start", got or "nothing", reason="START")
+        return request.start
+    raise InputError("first message", "start", "the end of the stream", reason="START")
+
+
+def _pick_blocks(request: pb.MonitorRequest | pb.PredictRequest) -> samples_pb2.BlockBatch:
+    """The blocks of a later message."""
+    got = request.WhichOneof("request")
+    if got != "blocks":
+        raise InputError("message", "blocks", got or "nothing", reason="BLOCKS")
+    return request.blocks

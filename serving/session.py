@@ -1,0 +1,152 @@
+"""A model in ONNX Runtime: loaded only if its folder holds together, run in frozen batches.
+
+session = open_session(Path("models/bearing-rul/1"))
+session.run(windows)["life_fraction"]
+"""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from wearcast.serving.folder import ModelFolder, read_folder
+from wearcast.signals.contract import CONTRACT_KEY, Contract
+from wearcast.signals.errors import ArtefactError
+from wearcast.signals.golden import golden_input
+
+INPUT = "blocks"
+_FLOAT32 = "tensor(float)"
+
+
+class Session:
+    """One model at all its batch sizes, on the thread that calls it.
+
+    `contract` is what the model takes and gives, `contract_json` the same as it stands in the file.
+    """
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+        self._graphs = {size: _open_graph(folder, size) for size in folder.graphs}
+        self.contract_json, self.contract = _read_contract(folder.path, self._graphs)
+        for size, graph in self._graphs.items():
+            _check_shapes(folder.path / f"batch-{size}.onnx", graph, self.contract, size)
+
+    def clone(self) -> Self:
+        """Another session of the same model, for another thread."""
+        return type(self)(self._folder)
+
+    def run(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Answer windows (n, sequence, channels, window) with each output's (n, *shape).
+
+        Each part takes the smallest frozen batch that holds it, filled up with zeros; what is
+        above the largest batch is split.
+        """
+        largest = max(self._graphs)
+        parts = [
+            self._run_part(windows[start : start + largest])
+            for start in range(0, max(len(windows), 1), largest)
+        ]
+        names = [output.name for output in self.contract.outputs]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def check_golden(self) -> None:
+        """Answer the golden cases, one by one and together.
+
+        Raises:
+            ArtefactError: an answer is further than the contract's tolerance from the golden one.
+        """
+        golden = self._folder.golden
+        windows = golden_input(self.contract, golden)
+        singly = [self.run(windows[row : row + 1]) for row in range(len(windows))]
+        together = self.run(windows)
+        for output in self.contract.outputs:
+            field = f"{self._folder.path}/golden.json {output.name}"
+            expected = np.asarray(golden.outputs.get(output.name, []), np.float64)
+            if expected.shape != (golden.rows, *output.shape):
+                raise ArtefactError(field, (golden.rows, *output.shape), expected.shape)
+            for got in (
+                together[output.name],
+                np.concatenate([one[output.name] for one in singly]),
+            ):
+                worst = float(np.max(np.abs(got - expected)))
+                if not worst <= self.contract.tolerance:
+                    raise ArtefactError(
+                        field, f"within {self.contract.tolerance}", f"{worst} off", reason="GOLDEN"
+                    )
+
+    def _run_part(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        size = min(size for size in self._graphs if size >= len(windows))
+        batch = windows
+        if len(windows) < size:
+            batch = np.zeros((size, *windows.shape[1:]), np.float32)
+            batch[: len(windows)] = windows
+        names = [output.name for output in self.contract.outputs]
+        outputs = self._graphs[size].run(names, {INPUT: np.ascontiguousarray(batch)})
+        return {name: output[: len(windows)] for name, output in zip(names, outputs, strict=True)}
+
+
+def open_session(path: Path) -> Session:
+    """Load a model folder, check everything in it and answer its golden cases.
+
+    Raises:
+        ArtefactError: a file is missing or altered, the contract and the graphs do not fit each
+            other, or the golden answers are not reproduced.
+    """
+    session = Session(read_folder(path))
+    session.check_golden()
+    return session
+
+
+def _open_graph(folder: ModelFolder, size: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    # One thread a session: several one-thread sessions beat one with several threads here.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(
+            folder.graphs[size], options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime raises many kinds, with no base but Exception
+        field = f"{folder.path}/batch-{size}.onnx"
+        raise ArtefactError(field, "an ONNX graph", error) from error
+
+
+def _read_contract(path: Path, graphs: dict[int, ort.InferenceSession]) -> tuple[str, Contract]:
+    """The contract in the graphs' metadata, which must be the same in all of them."""
+    texts = {
+        size: graph.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
+        for size, graph in graphs.items()
+    }
+    first_size, first = next(iter(texts.items()))
+    for size, text in texts.items():
+        if text is None:
+            raise ArtefactError(f"{path}/batch-{size}.onnx", f"metadata {CONTRACT_KEY}", "none")
+        if text != first:
+            expected = f"the contract of batch-{first_size}.onnx"
+            raise ArtefactError(f"{path}/batch-{size}.onnx contract", expected, "another")
+    contract = Contract.from_json(str(first))
+    if sorted(contract.batch_sizes) != sorted(graphs):
+        raise ArtefactError(f"{path} graphs", sorted(contract.batch_sizes), sorted(graphs))
+    if contract.kind != "rul" or contract.rul is None:
+        raise ArtefactError(f"{path} contract.kind", "rul with its calibration", contract.kind)
+    if [(output.name, output.shape) for output in contract.outputs] != [("life_fraction", ())]:
+        raise ArtefactError(
+            f"{path} contract.outputs", "one number, life_fraction", contract.outputs
+        )
+    return str(first), contract
+
+
+def _check_shapes(field: Path, graph: ort.InferenceSession, contract: Contract, size: int) -> None:
+    """Names, types and shapes of the graph's inputs and outputs are those of the contract."""
+    shape = [size, contract.sequence, len(contract.channels), contract.window]
+    inputs = [(item.name, item.type, list(item.shape)) for item in graph.get_inputs()]
+    if inputs != [(INPUT, _FLOAT32, shape)]:
+        raise ArtefactError(f"{field} input", (INPUT, _FLOAT32, shape), inputs)
+    expected = [(item.name, _FLOAT32, [size, *item.shape]) for item in contract.outputs]
+    outputs = [(item.name, item.type, list(item.shape)) for item in graph.get_outputs()]
+    if outputs != expected:
+        raise ArtefactError(f"{field} outputs", expected, outputs)

@@ -1,0 +1,214 @@
+"""Estimates in SQLite: committed before they are acknowledged, given back exactly.
+
+One thread owns the connection. It takes all that waits and commits it at once, so many streams
+share one flush to disk. Another process may read and write the same file.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+import msgspec
+
+from wearcast.signals.clock import format_time
+from wearcast.signals.errors import InputError, WearcastError
+from wearcast.signals.estimate import Estimate
+
+Result = TypeVar("Result")
+
+_APPLICATION_ID = 0x57454152  # "WEAR"
+_BUSY_S = 30.0
+_PAGE = 500
+_SCHEMA = """
+CREATE TABLE series (
+    asset TEXT NOT NULL,
+    model TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    age_at_start_s REAL NOT NULL,
+    PRIMARY KEY (asset, model, version)
+) WITHOUT ROWID;
+CREATE TABLE estimates (
+    asset TEXT NOT NULL,
+    model TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    window_end TEXT NOT NULL,
+    life_fraction REAL NOT NULL,
+    age_s REAL NOT NULL,
+    rul_s REAL NOT NULL,
+    rul_low_s REAL NOT NULL,
+    rul_high_s REAL NOT NULL,
+    band TEXT NOT NULL,
+    alarm INTEGER NOT NULL,
+    estimate TEXT NOT NULL,
+    PRIMARY KEY (asset, model, version, sequence, window_end)
+);
+"""
+# The key holds the sequence as well as the time: a clock that is set back gives a time twice.
+_UPSERT = """
+INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (asset, model, version, sequence, window_end) DO UPDATE SET
+    life_fraction = excluded.life_fraction, age_s = excluded.age_s, rul_s = excluded.rul_s,
+    rul_low_s = excluded.rul_low_s, rul_high_s = excluded.rul_high_s, band = excluded.band,
+    alarm = excluded.alarm, estimate = excluded.estimate
+"""
+_LAST = """
+SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ?
+ORDER BY sequence DESC LIMIT ?
+"""
+_AFTER = """
+SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence > ?
+ORDER BY sequence LIMIT ?
+"""
+_SET_AGE = "INSERT INTO series VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_GET_AGE = "SELECT age_at_start_s FROM series WHERE asset = ? AND model = ? AND version = ?"
+
+
+class SeriesKey(NamedTuple):
+    """Whose estimates they are."""
+
+    asset: str
+    model: str
+    version: int
+
+
+class StoreError(WearcastError):
+    """The store can't be read or written now."""
+
+    status = "UNAVAILABLE"
+    reason = "STORE"
+
+
+class _Job(NamedTuple):
+    work: Callable[[sqlite3.Connection], object]
+    done: Future[object]
+
+
+class Store:
+    """Keeps estimates in a file, or in memory for as long as the process lives.
+
+    Raises:
+        InputError: the file is no SQLite database, or one of something else.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._connection = _open(path)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="store")
+        self._thread.start()
+
+    async def save(self, key: SeriesKey, estimates: Sequence[Estimate]) -> None:
+        """Commit estimates; those stored already are replaced."""
+        rows = [_to_row(key, estimate) for estimate in estimates]
+        await self._do(lambda connection: connection.executemany(_UPSERT, rows) and None)
+
+    async def last(self, key: SeriesKey, count: int) -> list[Estimate]:
+        """The newest `count` estimates, oldest first."""
+        return (await self._read(_LAST, (*key, count)))[::-1]
+
+    async def after(self, key: SeriesKey, sequence: int) -> AsyncIterator[list[Estimate]]:
+        """The estimates after a sequence number, oldest first, a page at a time."""
+        while page := await self._read(_AFTER, (*key, sequence, _PAGE)):
+            yield page
+            sequence = page[-1].sequence
+
+    async def remember_age(self, key: SeriesKey, age_at_start_s: float) -> float:
+        """The age that was given first for a series; the one given now, if this is the first."""
+
+        def work(connection: sqlite3.Connection) -> float:
+            connection.execute(_SET_AGE, (*key, age_at_start_s))
+            return float(connection.execute(_GET_AGE, key).fetchone()[0])
+
+        return await self._do(work)
+
+    def close(self) -> None:
+        """Commit what waits and close the file."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Estimate]:
+        texts = await self._do(
+            lambda connection: [text for (text,) in connection.execute(query, parameters)]
+        )
+        return [msgspec.json.decode(text, type=Estimate) for text in texts]
+
+    async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        job = _Job(work, Future())
+        self._jobs.put(job)
+        # Shielded: a client that goes away does not undo what is being written.
+        return cast("Result", await asyncio.shield(asyncio.wrap_future(job.done)))
+
+    def _work(self) -> None:
+        closing = False
+        while not closing:
+            jobs = [self._jobs.get()]
+            while not self._jobs.empty():
+                jobs.append(self._jobs.get())
+            closing = None in jobs
+            self._commit([job for job in jobs if job is not None])
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """Do all jobs in one transaction, and only then say so."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [job.work(self._connection) for job in jobs]
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for job in jobs:
+                job.done.set_exception(
+                    StoreError(f"store: {error}") if isinstance(error, sqlite3.Error) else error
+                )
+            return
+        for job, result in zip(jobs, results, strict=True):
+            job.done.set_result(result)
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    """Open the database, made anew where there is none."""
+    try:
+        connection = sqlite3.connect(
+            path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute("COMMIT")
+        (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        raise InputError("store", "an SQLite file of wearcast", f"{path}: {error}") from error
+    if health != "ok":
+        raise InputError("store", "an SQLite file of wearcast", f"{path}: {health}")
+    if tables and application != _APPLICATION_ID:
+        raise InputError("store", "an SQLite file of wearcast", f"{path}: another program's")
+    return connection
+
+
+def _to_row(key: SeriesKey, estimate: Estimate) -> tuple[object, ...]:
+    life = estimate.remaining_life
+    return (
+        *key,
+        estimate.sequence,
+        format_time(estimate.window_end_us),
+        life.life_fraction,
+        life.age_s,
+        life.rul_s,
+        life.rul_low_s,
+        life.rul_high_s,
+        life.band.value,
+        life.alarm,
+        msgspec.json.encode(estimate).decode(),
+    )

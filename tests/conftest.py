@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import RunningServer, running_server
+from tiny import write_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MODELS_DIR that holds the tiny model, `tiny/1`; not to be written to."""
+    models_dir = tmp_path_factory.mktemp("models")
+    write_tiny_model(models_dir)
+    return models_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_server(tiny_models: Path) -> Iterator[RunningServer]:
+    """One server for all tests that leave it running; use an asset name of your own."""
+    with running_server(tiny_models) as server:
+        yield server

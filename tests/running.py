@@ -1,0 +1,51 @@
+"""A real `wearcast serve` in a process of its own, on a free port."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    address: str
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """As the kernel would: no chance to finish anything."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        """SIGTERM; gives the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+def serve_command(models_dir: Path | str, *flags: str) -> list[str]:
+    program = "from wearcast.clients.cli.main import main; main()"
+    return [sys.executable, "-c", program, "serve", str(models_dir), *flags]
+
+
+@contextmanager
+def running_server(
+    models_dir: Path | str, *flags: str, listen: str = "127.0.0.1:0", log: Path | None = None
+) -> Iterator[RunningServer]:
+    """The server while the block runs; its log goes to `log`, if given."""
+    command = serve_command(models_dir, "--listen", listen, "--json", *flags)
+    with (log or Path("/dev/null")).open("a") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server did not start: {command}")
+        yield RunningServer(json.loads(line)["address"], process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
