@@ -58,4 +58,5 @@ def parse_decimals(
         number += digit
         decimals += used & after_dot
         after_dot |= dot
-    return np.where(negative, -number, number) / _POWERS[decimals]
+    signed = np.where(negative, -number, number).astype(np.float64)
+    return signed / _POWERS[decimals]

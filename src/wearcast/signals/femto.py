@@ -34,6 +34,7 @@ COLUMNS = ("hour", "minute", "second", "microsecond", *CHANNELS)
 DAY = date(2012, 1, 1)
 _DAY_US = 86_400_000_000
 
+_ROW = "%d,%d,%d,%d,%.3f,%.3f\n"
 _NAME = re.compile(r"acc_(\d+)\.csv")
 
 
@@ -226,6 +227,20 @@ def read_snapshots(
     return gather(watched(), name, skipped)
 
 
+def write_snapshot(path: Path, start_us: int, values: NDArray[np.float32]) -> None:
+    """Write values float32 (2, 2560) in g, to 0.001 g, in the layout that `read_snapshot` reads."""
+    offsets_us = np.arange(WINDOW) * 1e6 / SAMPLE_RATE_HZ
+    seconds, microseconds = np.divmod(start_us + offsets_us.astype(np.int64), 1_000_000)
+    minutes, second = np.divmod(seconds, 60)
+    hours, minute = np.divmod(minutes, 60)
+    columns = (hours % 24, minute, second, microseconds, *values)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    # Renamed when whole, so that whoever follows the folder never sees half a file.
+    part = path.with_suffix(".part")
+    part.write_text("".join([_ROW % row for row in rows]), encoding="ascii")
+    part.replace(path)
+
+
 def _parse(path: Path) -> tuple[int, NDArray[np.float32]] | Fault:
     """Time of day of the first row in microseconds and the values, or what is wrong."""
     try:
@@ -256,10 +271,10 @@ def _parse_regular(text: bytes, delimiter: str) -> NDArray[np.float32] | None:
     """Values of a file as nearly all are: 2,560 full rows of plain numbers; None for others."""
     characters = np.frombuffer(text, np.uint8)
     is_end = characters == ord("\n")
-    ends = np.flatnonzero(is_end | (characters == ord(delimiter)))
-    if len(ends) != WINDOW * len(COLUMNS):
+    all_ends = np.flatnonzero(is_end | (characters == ord(delimiter)))
+    if len(all_ends) != WINDOW * len(COLUMNS):
         return None
-    ends = ends.reshape(WINDOW, len(COLUMNS))
+    ends = all_ends.reshape(WINDOW, len(COLUMNS))
     if not is_end[ends[:, -1]].all() or np.count_nonzero(is_end) != WINDOW:
         return None
     starts = (ends[:, 3:5] + 1).T.ravel()
