@@ -1,0 +1,219 @@
+"""The client: one object for one server.
+
+client = Client("127.0.0.1:8561")
+client.models()                                     # contracts of all that is served
+client.predict(blocks, model="bearing-rul")         # a recording: estimates
+client.monitor(source, asset="pump-7", model=...)   # live: estimates, notices, acknowledgements
+"""
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+
+from wearcast.clients.decode import Acknowledged, Notice, decode_estimate, decode_model
+from wearcast.clients.encode import encode_block
+from wearcast.clients.errors import decode_error
+from wearcast.clients.monitor import Monitor, MonitorSettings
+from wearcast.clients.source import Source
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError, UnreachableError
+from wearcast.signals.estimate import Estimate
+from wearcast.signals.series import Block
+from wearcast.v1 import machine_health_pb2, samples_pb2
+from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
+
+DEFAULT_ADDRESS = "127.0.0.1:8561"
+_OPTIONS = [
+    # Else all channels of a process share one connection attempt and its waiting time.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_receive_message_length", 64 * 2**20),
+    # A server that vanished is noticed within 40 s, also on a stream that is silent for long.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """How a client waits and retries.
+
+    connect_timeout_s: how long a server may take to answer the first time. call_timeout_s: how long
+    one short call may take. blocks_per_message: of `predict`; 16 snapshots are 330 kB. monitor: how
+    a live stream reconnects.
+    """
+
+    connect_timeout_s: float = 3.0
+    call_timeout_s: float = 30.0
+    blocks_per_message: int = 16
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
+
+
+class Client:
+    """Asks one server. Synchronous; threads may share it.
+
+    tls_ca: file of the certificate authority (PEM) that signed the server's certificate; without it
+    the connection is plain text.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        tls_ca: Path | None = None,
+        *,
+        settings: ClientSettings = ClientSettings(),
+    ) -> None:
+        self.address = address
+        self._settings = settings
+        self._credentials = None
+        if tls_ca is not None:
+            try:
+                authority = Path(tls_ca).read_bytes()
+            except OSError as error:
+                raise InputError("tls_ca", "a readable file", error) from error
+            self._credentials = grpc.ssl_channel_credentials(authority)
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
+
+    def models(self) -> list[Contract]:
+        """Contracts of every version of every model that is served, by name and version.
+
+        Raises:
+            UnreachableError: no server answers.
+        """
+        response = self._call("ListModels", machine_health_pb2.ListModelsRequest())
+        return [decode_model(model) for model in response.models]
+
+    def model(self, name: str, version: int = 0) -> Contract:
+        """Contract of one model; version 0 is the newest.
+
+        Raises:
+            NotFoundError: it is not served.
+            UnreachableError: no server answers.
+        """
+        request = machine_health_pb2.GetModelRequest(name=name, version=version)
+        return decode_model(self._call("GetModel", request).model)
+
+    def predict(
+        self, blocks: Iterable[Block], *, model: str, version: int = 0, age_at_start_s: float = 0.0
+    ) -> Iterator[Estimate]:
+        """Score a recording: an estimate for each full window, in order. Nothing is stored.
+
+        age_at_start_s: operating time of the asset at block 0, in seconds.
+
+        Raises:
+            InputError, MismatchError, NotFoundError: what the server refused, and why.
+            UnreachableError: no server answers, or the connection broke.
+        """
+        failures: list[Exception] = []
+        start = machine_health_pb2.PredictStart(
+            model=model, version=version, age_at_start_s=age_at_start_s
+        )
+        requests = self._predict_requests(start, blocks, failures)
+        call = MachineHealthServiceStub(self._connect()).Predict(requests)
+        try:
+            for response in call:
+                yield from map(decode_estimate, response.estimates.estimates)
+        except grpc.RpcError as error:
+            raise decode_error(error, self.address) from None
+        finally:
+            call.cancel()
+        if failures:
+            raise failures[0]
+
+    def monitor(
+        self,
+        source: Source,
+        *,
+        asset: str,
+        model: str,
+        version: int = 0,
+        age_at_start_s: float = 0.0,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Estimate | Notice | Acknowledged]:
+        """Follow one asset live, over as many connections as it takes; see `Monitor`.
+
+        stop: once it is set, no further block is sent, and the iterator ends with the answers to
+        those that were.
+
+        Raises:
+            InputError, MismatchError, NotFoundError: what the server refused, and why.
+            UnreachableError: no server answers at first, or more often than the settings allow.
+        """
+        contract = self.model(model, version)
+        start = machine_health_pb2.MonitorStart(
+            asset=asset, model=model, version=contract.version, age_at_start_s=age_at_start_s
+        )
+        return Monitor(
+            source,
+            start,
+            contract,
+            address=self.address,
+            open_channel=self._open_channel,
+            settings=self._settings.monitor,
+            stop=stop or threading.Event(),
+        ).run()
+
+    def _open_channel(self) -> grpc.Channel:
+        if self._credentials is not None:
+            return grpc.secure_channel(self.address, self._credentials, _OPTIONS)
+        return grpc.insecure_channel(self.address, _OPTIONS)
+
+    def _connect(self) -> grpc.Channel:
+        with self._lock:
+            if self._channel is None:
+                channel = self._open_channel()
+                timeout_s = self._settings.connect_timeout_s
+                try:
+                    grpc.channel_ready_future(channel).result(timeout_s)
+                except grpc.FutureTimeoutError:
+                    channel.close()
+                    message = f"no server answers at {self.address} (waited {timeout_s:g} s)"
+                    raise UnreachableError(message) from None
+                self._channel = channel
+            return self._channel
+
+    def _call(self, method: str, request: object) -> Any:  # noqa: ANN401 - gRPC's stubs are untyped
+        stub = MachineHealthServiceStub(self._connect())
+        try:
+            return getattr(stub, method)(request, timeout=self._settings.call_timeout_s)
+        except grpc.RpcError as error:
+            raise decode_error(error, self.address) from None
+
+    def _predict_requests(
+        self,
+        start: machine_health_pb2.PredictStart,
+        blocks: Iterable[Block],
+        failures: list[Exception],
+    ) -> Iterator[machine_health_pb2.PredictRequest]:
+        """Requests; what goes wrong while reading blocks ends them, after those already read."""
+        yield machine_health_pb2.PredictRequest(start=start)
+        messages = (encode_block(block) for block in _until_failure(blocks, failures))
+        while batch := list(itertools.islice(messages, self._settings.blocks_per_message)):
+            yield machine_health_pb2.PredictRequest(blocks=samples_pb2.BlockBatch(blocks=batch))
+
+
+def _until_failure(blocks: Iterable[Block], failures: list[Exception]) -> Iterator[Block]:
+    # gRPC reads requests in a thread of its own: an exception there would only be logged.
+    try:
+        yield from blocks
+    except Exception as error:  # noqa: BLE001 - it is raised again where the answers are read
+        failures.append(error)

@@ -1,0 +1,100 @@
+"""From the messages a server sends to plain values."""
+
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from wearcast.signals.contract import Contract
+from wearcast.signals.estimate import (
+    Band,
+    Crossing,
+    CrossingState,
+    Estimate,
+    LifeLine,
+    Quality,
+    RemainingLife,
+)
+from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know; `code` is the protocol's name, such as LIFE_ALARM."""
+
+    code: str
+    sequence: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Every estimate whose window ends at or before block `sequence` is stored."""
+
+    sequence: int
+
+
+def decode_model(message: model_pb2.Model) -> Contract:
+    """The contract of a served model.
+
+    Raises:
+        ArtefactError: the contract is of a format that this client does not know.
+    """
+    return Contract.from_json(message.contract_json)
+
+
+def decode_notice(message: machine_health_pb2.Notice) -> Notice:
+    """The notice in a message."""
+    name = machine_health_pb2.NoticeCode.Name(message.code)
+    return Notice(name.removeprefix("NOTICE_CODE_"), message.sequence, message.text)
+
+
+def decode_estimate(message: estimate_pb2.Estimate) -> Estimate:
+    """The estimate in a message."""
+    return Estimate(
+        sequence=message.sequence,
+        window_end_us=_decode_time(message.window_end),
+        quality=tuple(
+            Quality(samples_pb2.QualityFlag.Name(flag).removeprefix("QUALITY_FLAG_"))
+            for flag in message.quality
+        ),
+        remaining_life=_decode_remaining_life(message.remaining_life),
+    )
+
+
+def _decode_time(time: Timestamp) -> int:
+    return int(time.seconds) * 1_000_000 + int(time.nanos) // 1000
+
+
+def _decode_remaining_life(message: estimate_pb2.RemainingLife) -> RemainingLife:
+    return RemainingLife(
+        life_fraction=message.life_fraction,
+        age_s=message.age_s,
+        rul_s=message.rul_s,
+        rul_low_s=message.rul_low_s,
+        rul_high_s=message.rul_high_s,
+        interval_probability=message.interval_probability,
+        failure_probabilities=tuple(
+            (item.horizon_s, item.probability) for item in message.failure_probabilities
+        ),
+        line=_decode_line(message.line),
+        band=Band(estimate_pb2.LifeBand.Name(message.band).removeprefix("LIFE_BAND_")),
+        alarm=message.alarm,
+    )
+
+
+def _decode_line(message: estimate_pb2.LifeLine) -> LifeLine:
+    if message.points < 2:  # noqa: PLR2004
+        return LifeLine(message.points, None, None, ())
+    return LifeLine(
+        message.points,
+        message.value,
+        message.slope_per_s,
+        tuple(_decode_crossing(item) for item in message.crossings),
+    )
+
+
+def _decode_crossing(message: estimate_pb2.LineCrossing) -> Crossing:
+    name = estimate_pb2.CrossingState.Name(message.state)
+    state = CrossingState(name.removeprefix("CROSSING_STATE_"))
+    ahead = state is CrossingState.AHEAD
+    return Crossing(message.level, state, message.remaining_s if ahead else None)

@@ -1,0 +1,190 @@
+"""One asset's live stream over as many connections as it takes: nothing lost, nothing twice.
+
+After a broken connection the server is told the last sequence whose estimate was received. It sends
+again what it stored after that, and says from which block on it needs the readings.
+"""
+
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+
+from wearcast.clients.decode import Acknowledged, Notice, decode_estimate, decode_notice
+from wearcast.clients.encode import encode_block
+from wearcast.clients.errors import decode_error, is_passing
+from wearcast.clients.source import Source
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import UnreachableError, WearcastError
+from wearcast.signals.estimate import Estimate
+from wearcast.v1 import machine_health_pb2, samples_pb2
+from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """How a live stream reconnects.
+
+    The wait before the n-th attempt in a row is `first_wait_s` x 2^(n-1), at most `longest_wait_s`,
+    and between half and all of that, drawn at random so that many clients don't come at once.
+    attempts: how many in a row may bring nothing new; None: for ever.
+    """
+
+    first_wait_s: float = 0.2
+    longest_wait_s: float = 10.0
+    attempts: int | None = None
+
+    def wait_s(self, attempt: int) -> float:
+        """How long to wait before an attempt, counted from 1."""
+        longest_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(attempt - 1, 30))
+        return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+
+class Monitor:
+    """The state that outlives a connection: what was received, and what was told."""
+
+    def __init__(
+        self,
+        source: Source,
+        start: machine_health_pb2.MonitorStart,
+        contract: Contract,
+        *,
+        address: str,
+        open_channel: Callable[[], grpc.Channel],
+        settings: MonitorSettings,
+        stop: threading.Event,
+    ) -> None:
+        self._source = source
+        self._start = start
+        self._context = max(contract.sequence - 1, 1)
+        self._address = address
+        self._open_channel = open_channel
+        self._settings = settings
+        self._stop = stop
+        self._received = -1
+        self._noticed: set[Notice] = set()
+        self._attempts = 0
+
+    def run(self) -> Iterator[Estimate | Notice | Acknowledged]:
+        """Estimates, notices and acknowledgements, until the source ends or `stop` is set."""
+        while True:
+            requests = _Requests(self._source, self._message_start(), self._stop)
+            channel = self._open_channel()
+            call = MachineHealthServiceStub(channel).Monitor(iter(requests))
+            cause: WearcastError | None = None
+            try:
+                for response in call:
+                    yield from self._read(response, requests)
+            except grpc.RpcError as error:
+                cause = decode_error(error, self._address)
+                if not is_passing(error):
+                    raise cause from None
+            finally:
+                requests.close()
+                call.cancel()
+                channel.close()
+            if requests.ended and (cause is None or requests.all_stored):
+                if requests.failure is not None:
+                    raise requests.failure
+                return
+            self._attempts += 1
+            allowed = self._settings.attempts
+            if allowed is not None and self._attempts > allowed:
+                text = f"{cause or 'the server ended the stream'}; gave up, attempt {allowed}"
+                raise UnreachableError(text)
+            if self._stop.wait(self._settings.wait_s(self._attempts)):
+                return
+
+    def _message_start(self) -> machine_health_pb2.MonitorRequest:
+        start = machine_health_pb2.MonitorStart()
+        start.CopyFrom(self._start)
+        if self._received >= 0:
+            start.received_sequence = self._received
+        return machine_health_pb2.MonitorRequest(start=start)
+
+    def _read(self, response: Any, requests: "_Requests") -> Iterator[Any]:  # noqa: ANN401
+        kind = response.WhichOneof("response")
+        if kind == "started":
+            requests.begin(response.started.next_sequence)
+        elif kind == "estimates":
+            for estimate in map(decode_estimate, response.estimates.estimates):
+                if estimate.sequence > self._received:
+                    self._received = estimate.sequence
+                    self._attempts = 0
+                    yield estimate
+        elif kind == "acknowledgement":
+            sequence = response.acknowledgement.sequence
+            requests.acknowledged = sequence
+            self._attempts = 0
+            self._source.release(sequence + 1 - self._context)
+            yield Acknowledged(sequence)
+        elif kind == "notice":
+            notice = decode_notice(response.notice)
+            if notice.code == "DRAINING":
+                requests.close()
+            if notice not in self._noticed:
+                self._noticed.add(notice)
+                yield notice
+
+
+class _Requests:
+    """The requests of one connection. gRPC reads them in a thread of its own."""
+
+    def __init__(
+        self, source: Source, start: machine_health_pb2.MonitorRequest, stop: threading.Event
+    ) -> None:
+        self._source = source
+        self._start = start
+        self._stop = stop
+        self._next: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._sent = -1
+        self.ended = False
+        self.acknowledged = -1
+        self.failure: Exception | None = None
+
+    def begin(self, next_sequence: int) -> None:
+        """The server has said from where on it needs blocks."""
+        self._next.put(next_sequence)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._closed.set()
+        self._next.put(None)
+
+    @property
+    def all_stored(self) -> bool:
+        """Whether the answers to all blocks that were sent have come."""
+        return 0 <= self._sent <= self.acknowledged
+
+    def __iter__(self) -> Iterator[machine_health_pb2.MonitorRequest]:
+        yield self._start
+        expected = self._next.get()
+        if expected is None:
+            return
+        try:
+            yield from self._blocks(expected)
+        except Exception as error:  # noqa: BLE001 - raised again where the answers are read
+            self.failure = error
+            self.ended = True
+
+    def _blocks(self, expected: int) -> Iterator[machine_health_pb2.MonitorRequest]:
+        first = True
+        for block in self._source.blocks(expected):
+            if self._closed.is_set():
+                return
+            if self._stop.is_set():
+                break
+            if block is None:
+                continue
+            if first and block.sequence > expected:
+                # The source has lost what the server still needs: say so instead of failing.
+                block = replace(block, after_gap=True)  # noqa: PLW2901
+            first = False
+            self._sent = block.sequence
+            batch = samples_pb2.BlockBatch(blocks=[encode_block(block)])
+            yield machine_health_pb2.MonitorRequest(blocks=batch)
+        self.ended = True

@@ -1,0 +1,154 @@
+"""Blocks as lines of JSON on standard input.
+
+One line is one block:
+
+    {"time": "2024-05-01T09:39:39.065664Z", "channels": {"horizontal": [...], "vertical": [...]}}
+
+`time` is that of the first sample, ISO 8601; without an offset it counts as UTC. `channels` holds
+every channel of the model's contract, in its unit, `window` numbers each, in any order. `sequence`
+is optional: the number of the block, from 0 at the start of the asset's record, rising; a jump is a
+gap. Without it the line is one after the line before, and the first line is 0: so a whole record
+can be sent again, and a sender that goes on later says `sequence`.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from wearcast.signals.clock import parse_time
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError, MismatchError
+from wearcast.signals.series import Block
+
+_TICK_S = 0.2
+_CHUNK_BYTES = 1 << 16
+_KEPT_BLOCKS = 256
+_READ_AHEAD_BLOCKS = 64
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True):
+    """One line; see the module."""
+
+    time: str
+    channels: dict[str, msgspec.Raw]
+    sequence: int | None = None
+
+
+def parse_line(text: bytes, number: int, contract: Contract, expected: int) -> Block:
+    """The block in line `number`, counted from 1; `expected` is the next sequence number.
+
+    Raises:
+        InputError: not JSON, a field missing or bad, a sequence number that does not rise.
+        MismatchError: other channels or another number of samples than the contract's.
+    """
+    try:
+        line = msgspec.json.decode(text, type=Line)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"line {number}", "an object with time and channels", error) from error
+    try:
+        start_us = parse_time(line.time)
+    except ValueError as error:
+        raise InputError(f"line {number}: time", "an ISO 8601 time", repr(line.time)) from error
+    sequence = expected if line.sequence is None else line.sequence
+    if sequence < expected:
+        raise InputError(f"line {number}: sequence", f"{expected} or more", sequence)
+    names = [channel.name for channel in contract.channels]
+    if set(line.channels) != set(names):
+        raise MismatchError(
+            f"line {number}: channels", ", ".join(names), ", ".join(line.channels) or "none"
+        )
+    values = np.empty((len(names), contract.window), dtype=np.float32)
+    for row, name in enumerate(names):
+        field = f"line {number}: channels.{name}"
+        try:
+            samples = msgspec.json.decode(line.channels[name], type=list[float])
+        except msgspec.MsgspecError as error:
+            raise InputError(field, "a list of numbers", error) from error
+        if len(samples) != contract.window:
+            raise MismatchError(field, f"{contract.window} samples", len(samples))
+        values[row] = samples
+    return Block(sequence, start_us, contract.sample_rate_hz, values, sequence > expected)
+
+
+class NdjsonInput:
+    """Lines from a file descriptor as a source.
+
+    They can't be read twice, so blocks are kept until they are released, at most `_KEPT_BLOCKS` of
+    them; if more are needed after a broken connection, the oldest are lost and become a gap.
+    """
+
+    def __init__(self, descriptor: int, contract: Contract) -> None:
+        self._contract = contract
+        self._changed = threading.Condition()
+        self._kept: deque[Block] = deque()
+        self._newest_taken = -1
+        self._ended = False
+        self._failure: Exception | None = None
+        # A daemon: nothing can wake a thread that waits for a line.
+        threading.Thread(target=self._read, args=(descriptor,), daemon=True).start()
+
+    def blocks(self, from_sequence: int) -> Iterator[Block | None]:
+        """Blocks from that number on; waits for further lines."""
+        after = from_sequence - 1
+        while True:
+            with self._changed:
+                block = next((block for block in self._kept if block.sequence > after), None)
+                if block is not None:
+                    after = block.sequence
+                elif self._ended:
+                    break
+                self._newest_taken = max(self._newest_taken, after)
+                self._changed.notify_all()
+                if block is None:
+                    self._changed.wait(_TICK_S)
+            yield block
+        if self._failure is not None:
+            raise self._failure
+
+    def release(self, before: int) -> None:
+        """Forget blocks before that number."""
+        with self._changed:
+            while self._kept and self._kept[0].sequence < before:
+                self._kept.popleft()
+
+    def _read(self, descriptor: int) -> None:
+        failure: Exception | None = None
+        try:
+            expected = 0
+            for number, text in enumerate(_read_lines(descriptor), 1):
+                if text.strip():
+                    block = parse_line(text, number, self._contract, expected)
+                    expected = block.sequence + 1
+                    self._keep(block)
+        except Exception as error:  # noqa: BLE001 - raised again where the blocks are taken
+            failure = error
+        with self._changed:
+            self._failure = failure
+            self._ended = True
+            self._changed.notify_all()
+
+    def _keep(self, block: Block) -> None:
+        with self._changed:
+            self._kept.append(block)
+            while len(self._kept) > _KEPT_BLOCKS and self._kept[0].sequence <= self._newest_taken:
+                self._kept.popleft()
+            # Lines that nobody has asked for yet stay in the pipe, where they slow the sender.
+            self._changed.wait_for(self._may_read_on)
+
+    def _may_read_on(self) -> bool:
+        untaken = sum(block.sequence > self._newest_taken for block in self._kept)
+        return untaken < _READ_AHEAD_BLOCKS
+
+
+def _read_lines(descriptor: int) -> Iterator[bytes]:
+    # Not through sys.stdin: at exit Python would wait for the lock that a waiting reader holds.
+    rest = b""
+    while chunk := os.read(descriptor, _CHUNK_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest

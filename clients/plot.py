@@ -1,0 +1,101 @@
+"""A result as a picture: life fraction with its line above, remaining life below."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from wearcast.clients.results import Result
+from wearcast.signals.clock import format_time
+from wearcast.signals.estimate import Estimate
+
+_BLUE, _ORANGE, _RED, _GREY = "#1f5fa8", "#d9822b", "#b3261e", "#6b7280"
+_BANDS = ("#e8f3ea", "#fdf5dc", "#fbe6d4", "#f8d9d6")
+_HOUR_S = 3600.0
+
+
+def draw_png(result: Result) -> bytes:
+    """The picture as PNG; its description says how many estimates it shows.
+
+    The x axis is operating time, counted in blocks, as a recorder's clock may jump.
+    """
+    figure = Figure(figsize=(10, 7), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    ages_h = np.array([item.remaining_life.age_s for item in result.estimates]) / _HOUR_S
+    figure.suptitle(_describe(result), fontsize=12)
+    if result.estimates:
+        _draw_life(upper, ages_h, result)
+        _draw_rul(lower, ages_h, result.estimates)
+    upper.set_ylabel("life fraction (0 new, 1 failed)")
+    lower.set_ylabel("remaining life (h)")
+    lower.set_xlabel("operating time (h)")
+    content = io.BytesIO()
+    figure.savefig(
+        content, format="png", metadata={"Description": f"{len(result.estimates)} estimates"}
+    )
+    return content.getvalue()
+
+
+def _describe(result: Result) -> str:
+    title = f"{result.name}: {result.contract.name} version {result.contract.version}"
+    if not result.estimates:
+        return f"{title}, no estimates"
+    first, last = (
+        format_time(item.window_end_us)[:19].replace("T", " ")
+        for item in (result.estimates[0], result.estimates[-1])
+    )
+    return f"{title}, {len(result.estimates)} estimates, {first} to {last} UTC"
+
+
+def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
+    lives = [item.remaining_life for item in result.estimates]
+    thresholds = result.contract.rul.thresholds if result.contract.rul is not None else ()
+    edges = (0.0, *thresholds[:3], 1.1)
+    for low, high, colour in zip(edges, edges[1:], _BANDS, strict=False):
+        axes.axhspan(low, high, color=colour, zorder=0)
+    for level in thresholds[2:]:
+        axes.axhline(level, color=_RED, linewidth=1, linestyle="--", zorder=1)
+        axes.annotate(
+            f"{level:g}", (0.004, level), xycoords=("axes fraction", "data"), color=_RED,
+            fontsize=8, verticalalignment="bottom",
+        )  # fmt: skip
+    fractions = [life.life_fraction for life in lives]
+    axes.plot(ages_h, fractions, ".", color=_BLUE, markersize=3, alpha=0.6, label="life fraction")
+    line = lives[-1].line
+    if line.value is not None and line.slope_per_s is not None:
+        slope_per_h = line.slope_per_s * _HOUR_S
+        last_h = float(ages_h[-1])
+        start_h = float(ages_h[max(len(ages_h) - line.points, 0)])
+        # As far as the failure, but not so far that the record shrinks to a corner.
+        end_h = last_h + 0.25 * (last_h - float(ages_h[0]))
+        if slope_per_h > 0:
+            end_h = min(end_h, max(last_h, last_h + (1 - line.value) / slope_per_h))
+        xs = np.array([start_h, end_h])
+        label = f"line through the last {line.points}"
+        axes.plot(xs, line.value + slope_per_h * (xs - last_h), color=_ORANGE, label=label)
+    axes.set_ylim(0, 1.1)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.93), fontsize=8)
+
+
+def _draw_rul(axes: Axes, ages_h: NDArray[np.float64], estimates: Sequence[Estimate]) -> None:
+    lives = [item.remaining_life for item in estimates]
+    low, median, high = (
+        np.array(values) / _HOUR_S
+        for values in zip(
+            *((life.rul_low_s, life.rul_s, life.rul_high_s) for life in lives), strict=True
+        )
+    )
+    share = lives[0].interval_probability
+    axes.fill_between(ages_h, low, high, color=_BLUE, alpha=0.2, label=f"{share:.0%} interval")
+    axes.plot(ages_h, median, color=_BLUE, linewidth=1.2, label="median")
+    alarms = np.flatnonzero([life.alarm for life in lives])
+    if len(alarms):
+        axes.axvline(float(ages_h[alarms[0]]), color=_RED, linewidth=1, label="alarm")
+    axes.grid(color=_GREY, alpha=0.2)
+    axes.set_ylim(0, None)
+    axes.legend(loc="upper right", fontsize=8)
