@@ -73,8 +73,8 @@ class BearingLife:
         (0.16, 0.13, 0.60, 0.08, 0.01, 0.005, 0.01, 0.005),
         (0.03, 0.11, 0.20, 0.29, 0.10, 0.10, 0.14, 0.03),
     )
-    """Shares of the background's energy in eight bands of 1.6 kHz, horizontal and vertical. Learning
-    set, snapshots 6 to 25."""
+    """Shares of the background's energy in eight bands of 1.6 kHz, horizontal and vertical.
+    Learning set, snapshots 6 to 25."""
 
     onset: float = 0.5
     """Share of life at which damage starts. Chosen near Bearing1_1's; most others show nothing
@@ -163,13 +163,15 @@ def simulate_bearing(life: BearingLife, *, stop_at: float = 1.0) -> Iterator[Blo
     if count == 0:
         raise InputError("stop_at", "over 0, up to 1, at least one snapshot", stop_at)
     first_us = parse_time(f"{DAY.isoformat()}T08:00:00Z")
-    for number in range(count):
-        yield Block(
+    return (
+        Block(
             sequence=number,
             start_us=first_us + round(number * HOP_S * 1e6),
             sample_rate_hz=SAMPLE_RATE_HZ,
             values=simulate_snapshot(life, number),
         )
+        for number in range(count)
+    )
 
 
 def simulate_snapshot(life: BearingLife, number: int) -> NDArray[np.float32]:
