@@ -5,6 +5,7 @@ A dictionary with the keys of `Checkpoint` and `format`; nothing in it is code, 
 """
 
 import hashlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -86,9 +87,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
             another type.
     """
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        file = io.BytesIO(path.read_bytes())
     except OSError as error:
         raise ArtefactError(str(path), "a file that can be read", error.strerror) from error
+    try:
+        contents = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
         got = f"{type(error).__name__} while reading it"
         raise ArtefactError(
@@ -113,10 +116,12 @@ def hash_file(path: Path) -> str:
 
 def _check_tensor(name: str, expected: Tensor | None, got: object) -> None:
     if expected is None:
-        raise ArtefactError("state_dict", "the architecture's tensors", f"{name} besides")
+        raise ArtefactError("state_dict", "the architecture's tensors", name)
     wanted = _describe(expected)
     if not isinstance(got, Tensor):
-        raise ArtefactError(f"state_dict.{name}", wanted, "none" if got is None else type(got))
+        raise ArtefactError(
+            f"state_dict.{name}", wanted, "none" if got is None else type(got).__name__
+        )
     if _describe(got) != wanted:
         raise ArtefactError(f"state_dict.{name}", wanted, _describe(got))
 
