@@ -94,7 +94,7 @@ def write_tiny_model(
     return folder
 
 
-def wearing_block(number: int, life: int, *, after_gap: bool = False) -> Block:
+def wearing_block(number: int, life: float, *, after_gap: bool = False) -> Block:
     """Block `number` of a machine whose life fraction grows evenly to 1 at block `life`."""
     noise = np.random.RandomState(number).uniform(-1, 1, (2, 64))
     values = noise / np.abs(noise).mean() * min(number / life, 1.0)

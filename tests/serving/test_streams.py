@@ -1,0 +1,226 @@
+"""Streams that do what they should: live, in batch, broken off, replaced, idle, slow."""
+
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from naive import naive_estimates
+from tiny import HOP_US, START_US, wearing_block
+from wire import OpenStream, batches, block_message, estimates_of, failure, notices_of
+
+from wearcast.serving.encode import encode_estimate
+from wearcast.v1 import estimate_pb2, samples_pb2
+from wearcast.v1 import machine_health_pb2 as pb
+from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
+
+# The line of a life of 41.3 blocks meets no threshold exactly, where rounding would decide.
+BLOCKS = [wearing_block(number, 41.3) for number in range(50)]
+
+
+def assert_same(messages, estimates):
+    """Keys and times equal, life fractions within float32 rounding."""
+    expected = [encode_estimate(estimate) for estimate in estimates]
+    assert [(item.sequence, item.window_end) for item in messages] == [
+        (item.sequence, item.window_end) for item in expected
+    ]
+    for field in ("life_fraction", "rul_s", "rul_low_s", "rul_high_s", "age_s", "alarm", "band"):
+        got = [getattr(item.remaining_life, field) for item in messages]
+        assert got == pytest.approx(
+            [getattr(item.remaining_life, field) for item in expected], rel=1e-4, abs=1e-5
+        ), field
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50])
+@pytest.mark.parametrize("method", ["Monitor", "Predict"])
+def test_equals_one_window_after_the_other(channel, request, method, size):
+    named = {"asset": request.node.name} if method == "Monitor" else {}
+    stream = OpenStream(channel, method, age_at_start_s=500.0, **named)
+    for batch in batches(BLOCKS, size):
+        stream.send(*batch)
+    estimates = estimates_of(stream.finish())
+    assert len(estimates) == len(BLOCKS) - 3 + 1
+    assert_same(estimates, naive_estimates(BLOCKS, 500.0))
+
+
+def test_window_end_is_the_time_of_its_own_last_sample(channel):
+    stream = OpenStream(channel, "Predict")
+    stream.send(*BLOCKS[:5])
+    ends = [item.window_end.ToMicroseconds() for item in estimates_of(stream.finish())]
+    assert ends == [START_US + number * HOP_US + round(63 / 25600 * 1e6) for number in (2, 3, 4)]
+
+
+def test_two_streams_at_once_keep_apart(channel):
+    streams = [OpenStream(channel, "Monitor", asset=f"pair {number}").open() for number in (1, 2)]
+    recordings = [BLOCKS, [wearing_block(number, 90.7) for number in range(50)]]
+    for batch in zip(*recordings, strict=True):
+        for stream, block in zip(streams, batch, strict=True):
+            stream.send(block)
+    for stream, blocks in zip(streams, recordings, strict=True):
+        assert_same(estimates_of(stream.finish()), naive_estimates(blocks))
+
+
+def test_declared_gap(channel):
+    stream = OpenStream(channel, "Monitor", asset="gap").open()
+    after = [
+        wearing_block(10, 41.3, after_gap=True),
+        *(wearing_block(n, 41.3) for n in (11, 12, 13)),
+    ]
+    stream.send(*BLOCKS[:4])
+    stream.send(*after)
+    responses = stream.finish()
+    estimates = estimates_of(responses)
+    assert [item.sequence for item in estimates] == [2, 3, 12, 13]
+    assert [list(item.quality) for item in estimates] == [
+        [],
+        [],
+        [samples_pb2.QUALITY_FLAG_AFTER_GAP],
+        [],
+    ]
+    (notice,) = notices_of(responses)
+    assert (notice.code, notice.sequence) == (pb.NOTICE_CODE_GAP, 10)
+    assert notice.text == "blocks before 10 are lost; the next answer comes with block 12"
+    assert_same(estimates, naive_estimates([*BLOCKS[:4], *after]))
+
+
+def test_clock_jump(channel):
+    stream = OpenStream(channel, "Monitor", asset="jump").open()
+    moved = block_message(BLOCKS[5])
+    moved.start_time.FromMicroseconds(BLOCKS[5].start_us - 3_600_000_000)
+    stream.send(*BLOCKS[:5], moved)
+    responses = stream.finish()
+    assert list(estimates_of(responses)[-1].quality) == [samples_pb2.QUALITY_FLAG_CLOCK_JUMP]
+    (notice,) = notices_of(responses)
+    assert (notice.code, notice.sequence) == (pb.NOTICE_CODE_CLOCK_JUMP, 5)
+
+
+def test_alarm_is_told_once_also_over_a_break(channel):
+    first = OpenStream(channel, "Monitor", asset="alarm").open()
+    first.send(*BLOCKS[:46])
+    responses = first.responses_until(45)
+    first.hang_up()
+    second = OpenStream(channel, "Monitor", asset="alarm", received_sequence=45).open()
+    second.send(*BLOCKS[44:])
+    later = second.finish()
+    notices = notices_of([*responses, *later])
+    assert [notice.code for notice in notices] == [pb.NOTICE_CODE_LIFE_ALARM]
+    alarms = [item for item in estimates_of(responses) if item.remaining_life.alarm]
+    assert notices[0].sequence == alarms[0].sequence
+    assert alarms[0].remaining_life.band == estimate_pb2.LIFE_BAND_ALARM
+    assert all(item.remaining_life.alarm for item in estimates_of(later))
+
+
+def test_resumes_after_a_break(channel):
+    first = OpenStream(channel, "Monitor", asset="break", age_at_start_s=100.0).open()
+    assert (first.started.next_sequence, first.started.version) == (0, 1)
+    assert not first.started.HasField("acknowledged_sequence")
+    first.send(*BLOCKS[:20])
+    before = estimates_of(first.responses_until(19))
+    first.hang_up()
+    # The client has only the answers up to block 9, and claims another age: the first one counts.
+    second = OpenStream(
+        channel, "Monitor", asset="break", received_sequence=9, age_at_start_s=7.0
+    ).open()
+    assert second.started.acknowledged_sequence == 19
+    assert second.started.next_sequence == 18
+    second.send(*BLOCKS[18:])
+    after = estimates_of(second.finish())
+    assert [item.sequence for item in after] == list(range(10, 50))
+    assert after[:10] == before[8:]
+    assert_same([*before[:8], *after], naive_estimates(BLOCKS, 100.0))
+
+
+def test_many_missed_estimates_come_again(channel):
+    blocks = [wearing_block(number, 1000) for number in range(1203)]
+    first = OpenStream(channel, "Monitor", asset="pages").open()
+    first.send(*blocks)
+    before = estimates_of(first.responses_until(1202))
+    first.hang_up()
+    second = OpenStream(channel, "Monitor", asset="pages").open()
+    assert estimates_of(second.finish()) == before
+
+
+def test_newest_stream_wins(channel):
+    old = OpenStream(channel, "Monitor", asset="twice").open()
+    old.send(*BLOCKS[:10])
+    old.responses_until(9)
+    new = OpenStream(channel, "Monitor", asset="twice", received_sequence=9).open()
+    _, got = old.fail()
+    assert (got.code, got.reason) == (StatusCode.ABORTED, "REPLACED")
+    assert got.text == "asset: 'twice' is followed by a newer stream of tiny/1"
+    new.send(*BLOCKS[8:12])
+    assert [item.sequence for item in estimates_of(new.responses_until(11))] == [10, 11]
+    assert new.finish() == []
+
+
+def test_many_at_once_for_one_asset_leave_one(channel):
+    with ThreadPoolExecutor(8) as threads:
+        ends = list(threads.map(lambda _: end_of_one_of_many(channel), range(8)))
+    assert sorted(ends) == ["REPLACED"] * 7 + ["well"]
+
+
+def end_of_one_of_many(channel) -> str:
+    stream = OpenStream(channel, "Monitor", asset="crowd")
+    time.sleep(1)
+    stream.send(*BLOCKS[:3])
+    try:
+        stream.finish()
+    except grpc.RpcError as error:
+        return failure(error).reason
+    return "well"
+
+
+def test_idle_streams_do_not_hold_up_health(channel):
+    idle = [OpenStream(channel, "Monitor", asset=f"idle {n}").open() for n in range(60)]
+    health = health_pb2_grpc.HealthStub(channel)
+    for _ in range(10):
+        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    for stream in idle:
+        stream.send(*BLOCKS[:3])
+        assert len(estimates_of(stream.finish())) == 1
+
+
+def test_slow_reader_is_held_back_and_others_are_not(tiny_server, channel):
+    """Who does not read is not read from: neither side may pile up answers or blocks."""
+    count = 40_000  # 20 MB of blocks: more than all buffers on the way hold
+    template = block_message(BLOCKS[20])
+    sent = [0]
+
+    def requests():
+        yield pb.PredictRequest(start=pb.PredictStart(model="tiny"))
+        for first in range(0, count, 20):
+            batch = samples_pb2.BlockBatch(blocks=[template] * 20)
+            for number, message in enumerate(batch.blocks, first):
+                message.sequence = number
+            sent[0] = first + 20
+            yield pb.PredictRequest(blocks=batch)
+
+    # A small receive window, so that little suffices to fill it.
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536)]
+    with grpc.insecure_channel(tiny_server.address, options) as slow:
+        call = MachineHealthServiceStub(slow).Predict(requests(), timeout=60)
+        before = -1
+        while before != sent[0]:  # until it is stuck
+            before = sent[0]
+            time.sleep(0.5)
+        assert before < count
+        other = OpenStream(channel, "Predict")
+        other.send(*BLOCKS)
+        assert len(estimates_of(other.finish())) == 48
+        answers = estimates_of(list(itertools.islice(call, 500)))
+        assert [item.sequence for item in answers] == list(range(2, 2 + len(answers)))
+        call.cancel()
+
+
+def test_broken_client_leaves_nothing_behind(channel):
+    for _ in range(20):
+        stream = OpenStream(channel, "Monitor", asset="comes and goes").open()
+        stream.send(*BLOCKS[:10])
+        stream.hang_up()
+    last = OpenStream(channel, "Monitor", asset="comes and goes").open()
+    last.send(*BLOCKS[last.started.next_sequence :])
+    assert [item.sequence for item in estimates_of(last.finish())] == list(range(2, 50))
