@@ -38,8 +38,8 @@ def command() -> None:
     metavar="SECONDS", help="Time from new to failure; one snapshot each 10 s.",
 )  # fmt: skip
 @click.option(
-    "--defect", type=click.Choice(["outer", "inner"]), default=BearingLife.defect, show_default=True,
-    help="The race that is damaged.",
+    "--defect", type=click.Choice(["outer", "inner"]), default=BearingLife.defect,
+    show_default=True, help="The race that is damaged.",
 )  # fmt: skip
 @click.option(
     "--stop-at", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,

@@ -250,7 +250,7 @@ def _parse(path: Path) -> tuple[int, NDArray[np.float32]] | Fault:
         return Fault(path.name, "a readable text file", str(error))
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
-    if not text.endswith(b"\n"):
+    if text and not text.endswith(b"\n"):
         text += b"\n"
     first_row = text.partition(b"\n")[0].decode()
     delimiter = _delimiter(first_row)
