@@ -63,7 +63,11 @@ class Session:
         together = self.run(windows)
         for output in self.contract.outputs:
             field = f"{self._folder.path}/golden.json {output.name}"
-            expected = np.asarray(golden.outputs.get(output.name, []), np.float64)
+            try:
+                expected = np.asarray(golden.outputs.get(output.name, []), np.float64)
+            except (TypeError, ValueError) as error:
+                shape = (golden.rows, *output.shape)
+                raise ArtefactError(field, f"numbers of shape {shape}", error) from error
             if expected.shape != (golden.rows, *output.shape):
                 raise ArtefactError(field, (golden.rows, *output.shape), expected.shape)
             for got in (

@@ -46,7 +46,7 @@ def mean_abs_fraction(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.minimum(np.abs(windows).mean(axis=(1, 2, 3)), 1.0).astype(np.float32)
 
 
-def _write_graph(path: Path, contract: Contract, batch: int, *, bounded: bool) -> None:
+def _write_graph(path: Path, contract: Contract, batch: int, stated: str, *, bounded: bool) -> None:
     shape = [batch, contract.sequence, len(contract.channels), contract.window]
     one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
     axes = helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3])
@@ -62,7 +62,7 @@ def _write_graph(path: Path, contract: Contract, batch: int, *, bounded: bool) -
         [one, axes] if bounded else [axes],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {CONTRACT_KEY: contract.to_json()})
+    helper.set_model_props(model, {CONTRACT_KEY: stated})
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
@@ -78,14 +78,27 @@ def write_sums(folder: Path) -> None:
 
 
 def write_tiny_model(
-    models_dir: Path, contract: Contract | None = None, *, bounded: bool = True
+    models_dir: Path,
+    contract: Contract | None = None,
+    *,
+    bounded: bool = True,
+    stated: str | None = None,
 ) -> Path:
-    """Write MODELS_DIR/NAME/VERSION/ and give that folder; not bounded: no cut-off at 1."""
+    """Write MODELS_DIR/NAME/VERSION/ and give that folder.
+
+    Not bounded: no cut-off at 1. `stated`: what the files say instead of the true contract.
+    """
     contract = contract or tiny_contract()
     folder = models_dir / contract.name / str(contract.version)
     folder.mkdir(parents=True)
     for batch in contract.batch_sizes:
-        _write_graph(folder / f"batch-{batch}.onnx", contract, batch, bounded=bounded)
+        _write_graph(
+            folder / f"batch-{batch}.onnx",
+            contract,
+            batch,
+            stated or contract.to_json(),
+            bounded=bounded,
+        )
     golden = Golden(seed=7, rows=3, scale=0.5, outputs={})
     fractions = mean_abs_fraction(golden_input(contract, golden))
     golden = msgspec.structs.replace(golden, outputs={"life_fraction": fractions.tolist()})

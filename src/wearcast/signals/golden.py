@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import ArtefactError
 
+_MAX_ROWS = 1000
+_MAX_SEED = 2**32 - 1
+
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A recipe for a few windows and what the model answers to them.
@@ -31,14 +34,16 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The golden cases in a JSON text.
 
         Raises:
-            ArtefactError: not JSON, a key missing, unknown or of another type, or no row.
+            ArtefactError: not JSON; a key missing, unknown or of another type; out of bounds.
         """
         try:
             golden = msgspec.json.decode(text, type=cls)
         except msgspec.MsgspecError as error:
             raise ArtefactError("golden.json", "valid JSON with every key", error) from error
-        if golden.rows < 1:
-            raise ArtefactError("golden.rows", "1 or more", golden.rows)
+        if not 1 <= golden.rows <= _MAX_ROWS:
+            raise ArtefactError("golden.rows", f"1 to {_MAX_ROWS}", golden.rows)
+        if not 0 <= golden.seed <= _MAX_SEED:
+            raise ArtefactError("golden.seed", f"0 to {_MAX_SEED}", golden.seed)
         return golden
 
 
