@@ -96,15 +96,14 @@ class NdjsonInput:
         after = from_sequence - 1
         while True:
             with self._changed:
-                block = next((block for block in self._kept if block.sequence > after), None)
-                if block is not None:
-                    after = block.sequence
-                elif self._ended:
+                if not self._find(after) and not self._ended:
+                    self._changed.wait(_TICK_S)
+                block = self._find(after)
+                if block is None and self._ended:
                     break
+                after = block.sequence if block is not None else after
                 self._newest_taken = max(self._newest_taken, after)
                 self._changed.notify_all()
-                if block is None:
-                    self._changed.wait(_TICK_S)
             yield block
         if self._failure is not None:
             raise self._failure
@@ -114,6 +113,10 @@ class NdjsonInput:
         with self._changed:
             while self._kept and self._kept[0].sequence < before:
                 self._kept.popleft()
+
+    def _find(self, after: int) -> Block | None:
+        """The first block behind a number."""
+        return next((block for block in self._kept if block.sequence > after), None)
 
     def _read(self, descriptor: int) -> None:
         failure: Exception | None = None
@@ -136,12 +139,14 @@ class NdjsonInput:
             self._kept.append(block)
             while len(self._kept) > _KEPT_BLOCKS and self._kept[0].sequence <= self._newest_taken:
                 self._kept.popleft()
+            self._changed.notify_all()
             # Lines that nobody has asked for yet stay in the pipe, where they slow the sender.
             self._changed.wait_for(self._may_read_on)
 
     def _may_read_on(self) -> bool:
-        untaken = sum(block.sequence > self._newest_taken for block in self._kept)
-        return untaken < _READ_AHEAD_BLOCKS
+        if len(self._kept) < _READ_AHEAD_BLOCKS:
+            return True
+        return self._kept[-_READ_AHEAD_BLOCKS].sequence <= self._newest_taken
 
 
 def _read_lines(descriptor: int) -> Iterator[bytes]:

@@ -16,6 +16,10 @@ from wearcast.signals.estimate import Estimate
 _BLUE, _ORANGE, _RED, _GREY = "#1f5fa8", "#d9822b", "#b3261e", "#6b7280"
 _BANDS = ("#e8f3ea", "#fdf5dc", "#fbe6d4", "#f8d9d6")
 _HOUR_S = 3600.0
+_TICKS = (
+    (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (36_000, "10 h"),
+    (360_000, "100 h"), (3_600_000, "1,000 h"),
+)  # fmt: skip
 
 
 def draw_png(result: Result) -> bytes:
@@ -32,7 +36,7 @@ def draw_png(result: Result) -> bytes:
         _draw_life(upper, ages_h, result)
         _draw_rul(lower, ages_h, result.estimates)
     upper.set_ylabel("life fraction (0 new, 1 failed)")
-    lower.set_ylabel("remaining life (h)")
+    lower.set_ylabel("remaining life")
     lower.set_xlabel("operating time (h)")
     content = io.BytesIO()
     figure.savefig(
@@ -61,8 +65,8 @@ def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
     for level in thresholds[2:]:
         axes.axhline(level, color=_RED, linewidth=1, linestyle="--", zorder=1)
         axes.annotate(
-            f"{level:g}", (0.004, level), xycoords=("axes fraction", "data"), color=_RED,
-            fontsize=8, verticalalignment="bottom",
+            f"{level:g}", (1.005, level), xycoords=("axes fraction", "data"), color=_RED,
+            fontsize=8, verticalalignment="center",
         )  # fmt: skip
     fractions = [life.life_fraction for life in lives]
     axes.plot(ages_h, fractions, ".", color=_BLUE, markersize=3, alpha=0.6, label="life fraction")
@@ -72,20 +76,20 @@ def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
         last_h = float(ages_h[-1])
         start_h = float(ages_h[max(len(ages_h) - line.points, 0)])
         # As far as the failure, but not so far that the record shrinks to a corner.
-        end_h = last_h + 0.25 * (last_h - float(ages_h[0]))
-        if slope_per_h > 0:
-            end_h = min(end_h, max(last_h, last_h + (1 - line.value) / slope_per_h))
+        end_h = last_h
+        if slope_per_h > 0 and line.value < 1:
+            end_h += min((1 - line.value) / slope_per_h, 0.25 * (last_h - float(ages_h[0])))
         xs = np.array([start_h, end_h])
         label = f"line through the last {line.points}"
         axes.plot(xs, line.value + slope_per_h * (xs - last_h), color=_ORANGE, label=label)
     axes.set_ylim(0, 1.1)
-    axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.93), fontsize=8)
+    axes.legend(loc="lower right", fontsize=8)
 
 
 def _draw_rul(axes: Axes, ages_h: NDArray[np.float64], estimates: Sequence[Estimate]) -> None:
     lives = [item.remaining_life for item in estimates]
     low, median, high = (
-        np.array(values) / _HOUR_S
+        np.array(values)
         for values in zip(
             *((life.rul_low_s, life.rul_s, life.rul_high_s) for life in lives), strict=True
         )
@@ -97,5 +101,11 @@ def _draw_rul(axes: Axes, ages_h: NDArray[np.float64], estimates: Sequence[Estim
     if len(alarms):
         axes.axvline(float(ages_h[alarms[0]]), color=_RED, linewidth=1, label="alarm")
     axes.grid(color=_GREY, alpha=0.2)
-    axes.set_ylim(0, None)
-    axes.legend(loc="upper right", fontsize=8)
+    # From seconds to weeks: only a logarithmic axis shows the last minutes too.
+    axes.set_yscale("log")
+    lowest, highest = 10.0, max(float(np.percentile(high, 98)), 2 * _HOUR_S)
+    axes.set_ylim(lowest, 1.5 * highest)
+    shown = [tick for tick in _TICKS if tick[0] <= 1.5 * highest]
+    axes.set_yticks([seconds for seconds, _ in shown], [label for _, label in shown])
+    axes.minorticks_off()
+    axes.legend(loc="lower left", fontsize=8)

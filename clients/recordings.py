@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wearcast.clients.results import give_unique_names
+from wearcast.signals.errors import InputError
 from wearcast.signals.femto import find_bearings, iterate_snapshots, list_snapshots
 from wearcast.signals.series import Block
 
@@ -21,18 +22,37 @@ class Input:
 
 
 def find_inputs(paths: Sequence[Path]) -> list[Input]:
-    """The recordings at some paths: bearing folders, folders above them, files.
+    """The recordings at some paths: bearing folders, folders above them, snapshot files.
+
+    Snapshot files that lie in one folder are one recording.
 
     Raises:
         InputError: nothing there that can be read.
     """
-    folders = [folder for path in paths if path.is_dir() for folder in find_bearings(path)]
-    folders = list(dict.fromkeys(folder.resolve() for folder in folders))
-    names = give_unique_names(folders)
+    wanted: dict[Path, set[Path] | None] = {}
+    for path in paths:
+        if path.is_dir():
+            wanted |= dict.fromkeys(folder.resolve() for folder in find_bearings(path))
+    for path in paths:
+        if path.is_file():
+            files = wanted.setdefault(path.resolve().parent, set())
+            if files is not None:
+                files.add(path.resolve())
+    names = give_unique_names(wanted)
     return [
-        _open_snapshots(name, list_snapshots(folder))
-        for name, folder in zip(names, folders, strict=True)
+        _open_snapshots(name, _choose_snapshots(folder, files))
+        for name, (folder, files) in zip(names, wanted.items(), strict=True)
     ]
+
+
+def _choose_snapshots(folder: Path, files: set[Path] | None) -> list[tuple[int, Path]]:
+    snapshots = list_snapshots(folder)
+    if files is None:
+        return snapshots
+    foreign = sorted(files - {path for _, path in snapshots})
+    if foreign:
+        raise InputError(str(foreign[0]), "a snapshot named acc_NNNNN.csv", foreign[0].name)
+    return [(number, path) for number, path in snapshots if path in files]
 
 
 def _open_snapshots(name: str, snapshots: Sequence[tuple[int, Path]]) -> Input:

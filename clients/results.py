@@ -6,12 +6,14 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import CrossingState, Estimate
 
 Value = str | int | float | bool | None
@@ -98,18 +100,28 @@ def make_csv(result: Result) -> str:
 
 
 def write_results(directory: Path, result: Result) -> list[Path]:
-    """Write NAME.json, NAME.csv and, where matplotlib is installed, NAME.png; gives their paths."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write NAME.json, NAME.csv and, where matplotlib is installed, NAME.png; gives their paths.
+
+    In the files' names, whatever may not stand in one is `_`.
+
+    Raises:
+        InputError: a file can't be written.
+    """
+    name = re.sub(r"[^\w.+-]+", "_", result.name)
     contents = {
-        directory / f"{result.name}.json": make_json(result).encode(),
-        directory / f"{result.name}.csv": make_csv(result).encode(),
+        directory / f"{name}.json": make_json(result).encode(),
+        directory / f"{name}.csv": make_csv(result).encode(),
     }
     if can_plot():
         from wearcast.clients.plot import draw_png  # noqa: PLC0415 - matplotlib is an extra
 
-        contents[directory / f"{result.name}.png"] = draw_png(result)
-    for path, content in contents.items():
-        _write_whole(path, content)
+        contents[directory / f"{name}.png"] = draw_png(result)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            _write_whole(path, content)
+    except OSError as error:
+        raise InputError("out", "a folder to write to", error) from error
     return list(contents)
 
 
