@@ -59,22 +59,21 @@ class TimeFrequencyImage(nn.Module):
         if window % POINTS:
             raise ValueError(f"window: expected a multiple of {POINTS}, got {window}")
         self._samples_per_point = window // POINTS
-        # Row k holds the samples that tap k meets, in a signal padded by 127 zeros at both ends.
-        taps = 2 * POINTS - 1
-        meets = np.arange(taps)[::-1, None] + np.arange(POINTS)
-        self.register_buffer("filters", torch.from_numpy(morlet_filters()), persistent=False)
-        self.register_buffer("meets", torch.from_numpy(meets), persistent=False)
-        self.filters: Tensor
-        self.meets: Tensor
+        # The convolution as one matrix product, (points) -> (scales, times): twice as fast as
+        # filters that slide, as most of their taps lie outside of so short a signal.
+        filters = morlet_filters()
+        times, sources = np.mgrid[:POINTS, :POINTS]
+        matrix = filters[:, POINTS - 1 + times - sources].reshape(-1, POINTS).T
+        self.register_buffer("matrix", torch.from_numpy(matrix.copy()), persistent=False)
+        self.matrix: Tensor
 
     def forward(self, snapshots: Tensor) -> Tensor:
         """Images of snapshots."""
         samples = snapshots.double()
         points = samples.reshape(*samples.shape[:-1], POINTS, self._samples_per_point).mean(-1)
-        padded = nn.functional.pad(points, (POINTS - 1, POINTS - 1))
-        # The convolution as a matrix product: float64 convolutions are slow or missing elsewhere.
-        coefficients = self.filters @ padded[..., self.meets]
+        coefficients = points @ self.matrix
         levels = torch.log(coefficients * coefficients + _FLOOR)
-        lowest = levels.amin((-2, -1), keepdim=True)
-        contrast = levels.amax((-2, -1), keepdim=True) - lowest
-        return ((levels - lowest) / contrast.clamp_min(_LEAST_RANGE)).float()
+        lowest = levels.amin(-1, keepdim=True)
+        contrast = levels.amax(-1, keepdim=True) - lowest
+        pixels = ((levels - lowest) / contrast.clamp_min(_LEAST_RANGE)).float()
+        return pixels.reshape(*pixels.shape[:-1], SCALES, POINTS)
