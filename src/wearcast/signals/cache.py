@@ -62,7 +62,8 @@ def _key(path: Path) -> str:
 
 def _read_entry(entry: Path, name: str) -> Recording | None:
     try:
-        with np.load(entry, allow_pickle=False) as arrays:
+        # Opened here, as NumPy leaves a damaged file open.
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Recording(
                 name=name,
                 sample_rate_hz=float(arrays["sample_rate_hz"]),
@@ -73,7 +74,7 @@ def _read_entry(entry: Path, name: str) -> Recording | None:
             )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
         # Damaged, for instance by a full disk: it is made anew and replaced.
         return None
 
