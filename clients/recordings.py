@@ -1,62 +1,70 @@
 """From paths on the command line to recordings that can be scored."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wearcast.clients.results import give_unique_names
-from wearcast.signals.errors import InputError
+from wearcast.signals.contract import Contract
 from wearcast.signals.femto import find_bearings, iterate_snapshots, list_snapshots
 from wearcast.signals.series import Block
+from wearcast.signals.table import read_table
 
 OnSkip = Callable[[str], None]
+_SNAPSHOT = re.compile(r"acc_\d+\.csv")
 
 
 @dataclass(frozen=True)
 class Input:
-    """One recording to be read: its name, how many blocks at most, and how to read them."""
+    """One recording to be read: its name, how many files it has, and how to read it.
+
+    `open` gives the blocks that a contract asks for, and tells of what was skipped.
+    """
 
     name: str
-    size: int
-    open: Callable[[OnSkip], Iterator[Block]]
+    files: int
+    open: Callable[[Contract, OnSkip], Iterator[Block]]
 
 
 def find_inputs(paths: Sequence[Path]) -> list[Input]:
-    """The recordings at some paths: bearing folders, folders above them, snapshot files.
+    """The recordings at some paths: bearing folders, folders above them, files.
 
-    Snapshot files that lie in one folder are one recording.
+    Snapshot files (acc_NNNNN.csv) of one folder are one recording; any other file is a whole one,
+    see `wearcast.signals.table`.
 
     Raises:
-        InputError: nothing there that can be read.
+        InputError: no recording there.
     """
-    wanted: dict[Path, set[Path] | None] = {}
-    for path in paths:
+    found: dict[Path, Callable[[str], Input]] = {}
+    chosen: dict[Path, set[Path]] = {}
+    for path in (path.resolve() for path in paths):
         if path.is_dir():
-            wanted |= dict.fromkeys(folder.resolve() for folder in find_bearings(path))
-    for path in paths:
-        if path.is_file():
-            files = wanted.setdefault(path.resolve().parent, set())
-            if files is not None:
-                files.add(path.resolve())
-    names = give_unique_names(wanted)
-    return [
-        _open_snapshots(name, _choose_snapshots(folder, files))
-        for name, (folder, files) in zip(names, wanted.items(), strict=True)
-    ]
+            for folder in find_bearings(path):
+                found[folder] = _open_snapshots(list_snapshots(folder))
+        elif _SNAPSHOT.fullmatch(path.name):
+            chosen.setdefault(path.parent, set()).add(path)
+        else:
+            found[path.with_suffix("")] = _open_table(path)
+    for folder, files in chosen.items():
+        snapshots = [item for item in list_snapshots(folder) if item[1] in files]
+        found.setdefault(folder, _open_snapshots(snapshots))
+    names = give_unique_names(found)
+    return [make(name) for name, make in zip(names, found.values(), strict=True)]
 
 
-def _choose_snapshots(folder: Path, files: set[Path] | None) -> list[tuple[int, Path]]:
-    snapshots = list_snapshots(folder)
-    if files is None:
-        return snapshots
-    foreign = sorted(files - {path for _, path in snapshots})
-    if foreign:
-        raise InputError(str(foreign[0]), "a snapshot named acc_NNNNN.csv", foreign[0].name)
-    return [(number, path) for number, path in snapshots if path in files]
-
-
-def _open_snapshots(name: str, snapshots: Sequence[tuple[int, Path]]) -> Input:
-    def open_blocks(on_skip: OnSkip) -> Iterator[Block]:
+def _open_snapshots(snapshots: Sequence[tuple[int, Path]]) -> Callable[[str], Input]:
+    def open_blocks(_contract: Contract, on_skip: OnSkip) -> Iterator[Block]:
         return iterate_snapshots(snapshots, on_skip=on_skip)
 
-    return Input(name, len(snapshots), open_blocks)
+    return lambda name: Input(name, len(snapshots), open_blocks)
+
+
+def _open_table(path: Path) -> Callable[[str], Input]:
+    def open_blocks(contract: Contract, on_skip: OnSkip) -> Iterator[Block]:
+        recording = read_table(path, contract)
+        for line in recording.skipped:
+            on_skip(line)
+        yield from recording.blocks()
+
+    return lambda name: Input(name, 1, open_blocks)

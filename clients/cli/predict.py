@@ -56,11 +56,14 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Score recordings: bearing folders, folders above them, snapshot files.
+    """Score recordings: bearing folders, folders above them, CSV files.
 
     \b
     Example:
       wearcast predict Test_set/Bearing1_4 --model bearing-rul --server 127.0.0.1:8561 --out out
+
+    Files acc_NNNNN.csv of one folder are one recording. Any other CSV file is a whole one, with a
+    header: a column `time` and one for each channel of the model.
 
     Prints a line for each recording; with --json everything, as in NAME.json.
     """
@@ -116,10 +119,10 @@ def _open_local(
 
 def _score(item: Input, contract: Contract, score: Score) -> Result:
     skipped: list[str] = []
-    with open_progress(item.name, item.size) as advance:
+    with open_progress(item.name, item.files) as advance:
 
         def watched() -> Iterator[Block]:
-            for block in item.open(skipped.append):
+            for block in item.open(contract, skipped.append):
                 advance()
                 yield block
 

@@ -10,8 +10,11 @@ import pytest
 from click.testing import CliRunner
 from program import run, start, write_snapshot
 from running import RunningServer
+from tiny import wearing_block
 
+from wearcast.clients import Client
 from wearcast.clients.cli.main import program
+from wearcast.signals.clock import format_time
 
 
 @pytest.fixture(scope="module")
@@ -177,11 +180,29 @@ def test_bad_input_is_named(server: RunningServer, tmp_path: Path) -> None:
     done = run("predict", tmp_path / "bad", "--server", server.address)
     assert (done.returncode, done.stdout) == (3, "")
     assert "acc_00001.csv: rows: expected 2560, got 10" in done.stderr
-    other = tmp_path / "bad" / "notes.txt"
-    other.write_text("no snapshot")
-    done = run("predict", other, "--server", server.address)
+    table = tmp_path / "bad.csv"
+    table.write_text("time,horizontal\n2012-01-01T00:00:00Z,1\n")
+    done = run("predict", table, "--server", server.address)
     assert done.returncode == 3
-    assert "notes.txt: expected a snapshot named acc_NNNNN.csv" in done.stderr
+    assert "vertical" in done.stderr
+
+
+def test_plain_csv_file_is_a_whole_recording(tiny_server: RunningServer, tmp_path: Path) -> None:
+    blocks = [wearing_block(number, 8) for number in range(8)]
+    rows = ["time,h,v"]
+    for block in blocks:
+        for sample, (h, v) in enumerate(block.values.T.tolist()):
+            rows.append(f"{format_time(block.start_us + round(sample * 1e6 / 25600))},{h},{v}")
+    path = tmp_path / "pump.csv"
+    path.write_text("\n".join(rows))
+    done = run("predict", path, "--model", "tiny", "--server", tiny_server.address, "--json")
+    (result,) = json.loads(done.stdout)
+    with Client(tiny_server.address) as client:
+        expected = list(client.predict(blocks, model="tiny"))
+    assert result["name"] == "pump"
+    assert [row["life_fraction"] for row in result["estimates"]] == pytest.approx(
+        [estimate.remaining_life.life_fraction for estimate in expected], abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(
