@@ -6,10 +6,10 @@ from checkpoints import make_checkpoint
 import wearcast
 from wearcast.export.model_folder import export_checkpoint
 from wearcast.training.checkpoint import save_checkpoint
-from wearcast.training.cnn_lstm import CnnLstmConfig
 
 BUNDLED = sorted((Path(wearcast.__file__).parent / "models").glob("*/*/"))
-FRESH = {"cnn-lstm": {"sequence": CnnLstmConfig.sequence}}
+SEQUENCE = 3
+FRESH = {"cnn-lstm": {"sequence": SEQUENCE}}
 
 
 @pytest.fixture(scope="session")
@@ -29,5 +29,5 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         return request.param
     out_dir = tmp_path_factory.mktemp("models")
     path = out_dir / "fresh.pth"
-    save_checkpoint(path, make_checkpoint(request.param, FRESH[request.param], sequence=3))
+    save_checkpoint(path, make_checkpoint(request.param, FRESH[request.param], sequence=SEQUENCE))
     return export_checkpoint(path, "fresh", out_dir, [1, 4]).folder
