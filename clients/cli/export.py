@@ -39,7 +39,7 @@ def command(
     version: int | None,
     as_json: bool,
 ) -> None:
-    r"""Turn a checkpoint into a model folder, MODELS_DIR/NAME/VERSION.
+    """Turn a checkpoint into a model folder, MODELS_DIR/NAME/VERSION.
 
     \b
     Example:

@@ -205,3 +205,9 @@ def test_graphs_that_answer_otherwise_leave_nothing_behind(
     with pytest.raises(ArtefactError, match=r"batch-1\.onnx: output of case 0: expected .* got"):
         export_checkpoint(path, NAME, tmp_path / "out", [1])
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_help_shows_the_example_on_a_line_of_its_own() -> None:
+    lines = CliRunner().invoke(command, ["--help"]).stdout.splitlines()
+    example = "wearcast export bearing.pth --name bearing-rul --out models --batch 1 --batch 32"
+    assert example in [line.strip() for line in lines]
