@@ -173,28 +173,39 @@ class Store:
 
 def _open(path: Path | None) -> sqlite3.Connection:
     """Open the database, made anew where there is none."""
+    expected = "an SQLite file of wearcast"
     try:
         connection = sqlite3.connect(
             path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute("COMMIT")
-        (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        raise InputError("store", "an SQLite file of wearcast", f"{path}: {error}") from error
-    if health != "ok":
-        raise InputError("store", "an SQLite file of wearcast", f"{path}: {health}")
-    if tables and application != _APPLICATION_ID:
-        raise InputError("store", "an SQLite file of wearcast", f"{path}: another program's")
+        raise InputError("store", expected, f"{path}: {error}") from error
+    try:
+        problem = _prepare(connection)
+    except sqlite3.Error as error:
+        problem = str(error)
+    if problem:
+        connection.close()
+        raise InputError("store", expected, f"{path}: {problem}")
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> str:
+    """Make the tables where there are none; what is wrong with the file, or nothing."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables == 0:
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    elif application != _APPLICATION_ID:
+        return "another program's"
+    connection.execute("COMMIT")
+    (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if health == "ok" else str(health)
 
 
 def _to_row(key: SeriesKey, estimate: Estimate) -> tuple[object, ...]:

@@ -15,7 +15,17 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_server(tiny_models: Path) -> Iterator[RunningServer]:
-    """One server for all tests that leave it running; use an asset name of your own."""
-    with running_server(tiny_models) as server:
+def tiny_server(
+    tiny_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """One server for all tests that leave it running; use an asset name of your own.
+
+    Whatever the tests did to it, it must not have met an error that it did not expect.
+    """
+    log = tmp_path_factory.mktemp("server") / "log"
+    with running_server(tiny_models, log=log) as server:
         yield server
+        assert server.terminate() == 0
+    text = log.read_text()
+    assert "ERROR" not in text, text
+    assert "Traceback" not in text, text

@@ -20,6 +20,9 @@ from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 # The line of a life of 41.3 blocks meets no threshold exactly, where rounding would decide.
 BLOCKS = [wearing_block(number, 41.3) for number in range(50)]
 
+FLOOD = 40_000
+SMALL_BUFFERS = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536)]
+
 
 def assert_same(messages, estimates):
     """Keys and times equal, life fractions within float32 rounding."""
@@ -84,6 +87,21 @@ def test_declared_gap(channel):
     assert (notice.code, notice.sequence) == (pb.NOTICE_CODE_GAP, 10)
     assert notice.text == "blocks before 10 are lost; the next answer comes with block 12"
     assert_same(estimates, naive_estimates([*BLOCKS[:4], *after]))
+
+
+def test_break_between_a_gap_and_the_next_answer(channel):
+    first = OpenStream(channel, "Monitor", asset="gap and break").open()
+    after = [wearing_block(10, 41.3, after_gap=True), wearing_block(11, 41.3)]
+    first.send(*BLOCKS[:5])
+    first.send(*after)
+    before = estimates_of(first.responses_until(11))
+    first.hang_up()
+    second = OpenStream(channel, "Monitor", asset="gap and break", received_sequence=4).open()
+    assert (second.started.acknowledged_sequence, second.started.next_sequence) == (4, 3)
+    second.send(*after, BLOCKS[12])
+    estimates = [*before, *estimates_of(second.finish())]
+    assert_same(estimates, naive_estimates([*BLOCKS[:5], *after, BLOCKS[12]]))
+    assert list(estimates[-1].quality) == [samples_pb2.QUALITY_FLAG_AFTER_GAP]
 
 
 def test_clock_jump(channel):
@@ -184,36 +202,56 @@ def test_idle_streams_do_not_hold_up_health(channel):
         assert len(estimates_of(stream.finish())) == 1
 
 
+def flood(sent, request, first_request):
+    """Requests of 20 MB in all, more than all buffers on the way hold; `sent` counts them."""
+    yield first_request
+    template = block_message(BLOCKS[20])
+    for first in range(0, FLOOD, 20):
+        batch = samples_pb2.BlockBatch(blocks=[template] * 20)
+        for number, message in enumerate(batch.blocks, first):
+            message.sequence = number
+        sent[0] = first + 20
+        yield request(blocks=batch)
+
+
+def wait_until_stuck(sent) -> int:
+    before = -1
+    while before != sent[0]:
+        before = sent[0]
+        time.sleep(0.5)
+    return before
+
+
 def test_slow_reader_is_held_back_and_others_are_not(tiny_server, channel):
     """Who does not read is not read from: neither side may pile up answers or blocks."""
-    count = 40_000  # 20 MB of blocks: more than all buffers on the way hold
-    template = block_message(BLOCKS[20])
     sent = [0]
-
-    def requests():
-        yield pb.PredictRequest(start=pb.PredictStart(model="tiny"))
-        for first in range(0, count, 20):
-            batch = samples_pb2.BlockBatch(blocks=[template] * 20)
-            for number, message in enumerate(batch.blocks, first):
-                message.sequence = number
-            sent[0] = first + 20
-            yield pb.PredictRequest(blocks=batch)
-
-    # A small receive window, so that little suffices to fill it.
-    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536)]
-    with grpc.insecure_channel(tiny_server.address, options) as slow:
-        call = MachineHealthServiceStub(slow).Predict(requests(), timeout=60)
-        before = -1
-        while before != sent[0]:  # until it is stuck
-            before = sent[0]
-            time.sleep(0.5)
-        assert before < count
+    start = pb.PredictRequest(start=pb.PredictStart(model="tiny"))
+    with grpc.insecure_channel(tiny_server.address, SMALL_BUFFERS) as slow:
+        requests = flood(sent, pb.PredictRequest, start)
+        call = MachineHealthServiceStub(slow).Predict(requests, timeout=60)
+        assert 0 < wait_until_stuck(sent) < FLOOD
         other = OpenStream(channel, "Predict")
         other.send(*BLOCKS)
         assert len(estimates_of(other.finish())) == 48
         answers = estimates_of(list(itertools.islice(call, 500)))
         assert [item.sequence for item in answers] == list(range(2, 2 + len(answers)))
         call.cancel()
+
+
+def test_stuck_stream_can_be_replaced(tiny_server, channel):
+    """The old stream can't even be told: its client does not read."""
+    sent = [0]
+    start = pb.MonitorRequest(start=pb.MonitorStart(model="tiny", asset="stuck"))
+    with grpc.insecure_channel(tiny_server.address, SMALL_BUFFERS) as slow:
+        requests = flood(sent, pb.MonitorRequest, start)
+        call = MachineHealthServiceStub(slow).Monitor(requests, timeout=60)
+        assert 0 < wait_until_stuck(sent) < FLOOD
+        new = OpenStream(channel, "Monitor", asset="stuck").open()
+        following = new.started.acknowledged_sequence + 1
+        new.send(*(wearing_block(number, 9e4) for number in range(following - 2, following + 2)))
+        assert estimates_of(new.finish())[-1].sequence == following + 1
+        with pytest.raises(grpc.RpcError):
+            list(call)
 
 
 def test_broken_client_leaves_nothing_behind(channel):

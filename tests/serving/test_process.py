@@ -1,0 +1,265 @@
+"""The server as a process: where it listens, what it says about itself, and when it won't start."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+
+import grpc
+import numpy as np
+import pytest
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from naive import naive_estimates
+from running import running_server, serve_command
+from tiny import tiny_contract, wearing_block, write_tiny_model
+from wire import OpenStream, estimates_of
+
+from wearcast.serving.pool import Pool
+from wearcast.serving.session import open_session
+from wearcast.serving.settings import load_settings
+from wearcast.signals.contract import Contract
+from wearcast.signals.errors import BusyError
+from wearcast.v1 import machine_health_pb2 as pb
+from wearcast.v1 import model_pb2
+from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
+
+SERVICE = "wearcast.v1.MachineHealthService"
+
+
+def start_and_fail(*flags, models_dir, environment=None):
+    done = subprocess.run(
+        serve_command(models_dir, *flags),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | (environment or {}),
+    )
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_health(channel, service):
+    stub = health_pb2_grpc.HealthStub(channel)
+    answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_of_an_unknown_service(channel):
+    with pytest.raises(grpc.RpcError) as raised:
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="gone"))
+    assert raised.value.code() == StatusCode.NOT_FOUND
+
+
+def test_reflection(channel):
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([request]))
+    names = {service.name for service in answer.list_services_response.service}
+    assert names == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+
+
+def test_list_models(tmp_path):
+    for version in (1, 2):
+        write_tiny_model(tmp_path, tiny_contract(version=version))
+    with running_server(tmp_path) as server, grpc.insecure_channel(server.address) as channel:
+        stub = MachineHealthServiceStub(channel)
+        models = stub.ListModels(pb.ListModelsRequest()).models
+        assert [(model.name, model.version) for model in models] == [("tiny", 1), ("tiny", 2)]
+        newest = stub.GetModel(pb.GetModelRequest(name="tiny")).model
+        assert newest == models[1]
+        assert newest == model_pb2.Model(
+            name="tiny",
+            version=2,
+            kind=model_pb2.MODEL_KIND_RUL,
+            channels=[
+                model_pb2.Channel(name="h", unit="g"),
+                model_pb2.Channel(name="v", unit="g"),
+            ],
+            sample_rate_hz=25600.0,
+            window=64,
+            hop_s=10.0,
+            sequence=3,
+            batch_sizes=[1, 4],
+            outputs=[model_pb2.Output(name="life_fraction", unit="1")],
+            contract_json=newest.contract_json,
+        )
+        assert Contract.from_json(newest.contract_json) == tiny_contract(version=2)
+
+
+def test_first_line_for_people(tiny_models):
+    command = serve_command(tiny_models, "--listen", "127.0.0.1:0")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        line = server.stdout.readline()
+        server.terminate()
+    assert re.fullmatch(r"wearcast serves tiny/1 on 127\.0\.0\.1:[1-9][0-9]+\n", line)
+    assert server.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--listen", "0.0.0.0:0"), "listen: expected a loopback address, or TLS, or insecure"),
+        (("--listen", "localhost"), "listen: expected HOST:PORT, got 'localhost'"),
+        (("--listen", "localhost:65536"), "listen: expected HOST:PORT"),
+        (("--tls-cert", "cert.pem"), "tls_cert, tls_key: expected both or neither, got one"),
+        (("--workers", "0"), "workers: Input should be greater than or equal to 1, got 0"),
+    ],
+)
+def test_usage_errors(tiny_models, flags, text):
+    code, errors = start_and_fail(*flags, models_dir=tiny_models)
+    assert code == 2
+    assert text in errors
+
+
+def test_insecure_allows_other_addresses(tiny_models):
+    with (
+        running_server(tiny_models, "--insecure", listen="0.0.0.0:0") as server,
+        grpc.insecure_channel(server.address.replace("0.0.0.0", "127.0.0.1")) as channel,
+    ):
+        models = MachineHealthServiceStub(channel).ListModels(pb.ListModelsRequest()).models
+        assert [model.name for model in models] == ["tiny"]
+
+
+def test_port_in_use(tiny_models, tiny_server):
+    code, errors = start_and_fail("--listen", tiny_server.address, models_dir=tiny_models)
+    assert code == 3
+    assert f"listen: expected an address to listen on, got {tiny_server.address}" in errors
+
+
+def test_store_is_no_database(tiny_models, tmp_path):
+    (tmp_path / "store").write_text("no database " * 1000)
+    code, errors = start_and_fail(
+        "--listen", "127.0.0.1:0", "--store", str(tmp_path / "store"), models_dir=tiny_models
+    )
+    assert code == 3
+    assert "store: expected an SQLite file of wearcast, got" in errors
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+def test_tls(tiny_models, tmp_path):
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    flags = ("--tls-cert", str(cert), "--tls-key", str(key))
+    with running_server(tiny_models, *flags, listen="0.0.0.0:0") as server:
+        port = server.address.rpartition(":")[2]
+        credentials = grpc.ssl_channel_credentials(cert.read_bytes())
+        with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
+            stream = OpenStream(channel, "Predict")
+            stream.send(*(wearing_block(number, 9) for number in range(4)))
+            assert len(estimates_of(stream.finish())) == 2
+        with grpc.insecure_channel(f"localhost:{port}") as channel:
+            with pytest.raises(grpc.RpcError) as raised:
+                MachineHealthServiceStub(channel).ListModels(pb.ListModelsRequest())
+            assert raised.value.code() == StatusCode.UNAVAILABLE
+    code, errors = start_and_fail(
+        "--tls-cert", "gone.pem", "--tls-key", "gone.pem", models_dir=tiny_models
+    )
+    assert code == 3
+    assert "tls_cert, tls_key: expected readable files, got gone.pem" in errors
+
+
+def test_flag_over_environment_over_file(tmp_path, monkeypatch):
+    config = tmp_path / "wearcast.toml"
+    config.write_text('listen = "127.0.0.1:1"\nworkers = 3\nwaiting = 5\n')
+    monkeypatch.setenv("WEARCAST_LISTEN", "127.0.0.1:2")
+    monkeypatch.setenv("WEARCAST_WORKERS", "4")
+    settings = load_settings(config, {"listen": "127.0.0.1:3", "workers": None})
+    assert (settings.listen, settings.workers, settings.waiting) == ("127.0.0.1:3", 4, 5)
+    assert load_settings(None, {}).listen == "127.0.0.1:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 1", "colour: Extra inputs are not permitted, got 1"),
+        ("workers = 'many'", "workers: Input should be a valid integer"),
+        ("workers = ", "Invalid value"),
+    ],
+)
+def test_bad_settings_file(tmp_path, text, message):
+    config = tmp_path / "wearcast.toml"
+    config.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_settings(config, {})
+
+
+def test_unexpected_error_has_an_id(tiny_models, tmp_path):
+    """Somebody wrote nonsense into the table: the client gets an id, the log has the rest."""
+    store, log = tmp_path / "estimates.sqlite", tmp_path / "log"
+    with (
+        running_server(tiny_models, "--store", str(store), log=log) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stream = OpenStream(channel, "Monitor", asset="pump").open()
+        stream.send(*(wearing_block(number, 9) for number in range(4)))
+        assert len(estimates_of(stream.finish())) == 2
+        connection = sqlite3.connect(store)
+        with connection:
+            connection.execute("UPDATE estimates SET estimate = 'secret nonsense'")
+        _, got = OpenStream(channel, "Monitor", asset="pump").fail()
+        assert got.code == StatusCode.INTERNAL
+        identity = re.fullmatch(
+            r"internal error ([0-9a-f]{16}); the server's log has it under this id", got.text
+        )[1]
+        assert f"error {identity}" in log.read_text()
+        with connection:
+            connection.execute("DROP TABLE estimates")
+        connection.close()
+        _, got = OpenStream(channel, "Monitor", asset="pump").fail()
+        assert (got.code, got.reason) == (StatusCode.UNAVAILABLE, "STORE")
+        assert got.text == "store: no such table: estimates"
+
+
+def test_busy_pool_says_so(tiny_models):
+    sessions = {("tiny", 1): open_session(tiny_models / "tiny" / "1")}
+    window = np.ones((3, 2, 64), np.float32)
+
+    async def work():
+        pool = Pool(sessions, workers=1, waiting=2)
+        crowd = (pool.run(("tiny", 1), [window] * 20_000) for _ in range(20))
+        answers = await asyncio.gather(*crowd, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, BusyError)]
+        assert str(refused[0]) == "jobs: expected at most 3 running and waiting, got one more"
+        assert 3 <= len(answers) - len(refused) < 20
+        later = await pool.run(("tiny", 1), [window])
+        assert later["life_fraction"].tolist() == [1.0]
+        pool.close()
+
+    asyncio.run(work())
+
+
+def test_stored_rows_survive_a_restart(tiny_models, tmp_path):
+    store = tmp_path / "estimates.sqlite"
+    blocks = [wearing_block(number, 41.3) for number in range(20)]
+    answers = []
+    for received in (None, 19):
+        with (
+            running_server(tiny_models, "--store", str(store), "--json") as server,
+            grpc.insecure_channel(server.address) as channel,
+        ):
+            stream = OpenStream(channel, "Monitor", asset="pump").open()
+            if received is None:
+                stream.send(*blocks)
+            else:
+                assert stream.started.acknowledged_sequence == received
+            answers.append(estimates_of(stream.finish()))
+            assert server.terminate() == 0
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == len(naive_estimates(blocks))
+    connection = sqlite3.connect(store)
+    texts = [text for (text,) in connection.execute("SELECT estimate FROM estimates")]
+    connection.close()
+    assert [json.loads(text)["sequence"] for text in texts] == list(range(2, 20))

@@ -1,0 +1,242 @@
+"""Estimates in SQLite come back as they went in."""
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive import naive_estimates
+from tiny import wearing_block
+
+from wearcast.serving.store import SeriesKey, Store
+from wearcast.signals.clock import format_time
+from wearcast.signals.errors import InputError
+from wearcast.signals.estimate import (
+    Band,
+    Crossing,
+    CrossingState,
+    Estimate,
+    LifeLine,
+    Quality,
+    RemainingLife,
+)
+
+KEY = SeriesKey("pump", "tiny", 1)
+ESTIMATES = naive_estimates(wearing_block(number, 41.3) for number in range(50))
+
+number = st.floats(allow_nan=False, allow_infinity=False)
+maybe = st.none() | number
+lines = st.builds(
+    LifeLine,
+    points=st.integers(0, 100),
+    value=maybe,
+    slope_per_s=maybe,
+    crossings=st.lists(
+        st.builds(Crossing, level=number, state=st.sampled_from(CrossingState), remaining_s=maybe),
+        max_size=3,
+    ).map(tuple),
+)
+estimates = st.builds(
+    Estimate,
+    sequence=st.integers(0, 2**63 - 1),
+    window_end_us=st.integers(0, 250_000_000_000_000_000),
+    quality=st.lists(st.sampled_from(Quality), max_size=4).map(tuple),
+    remaining_life=st.builds(
+        RemainingLife,
+        life_fraction=number,
+        age_s=number,
+        rul_s=number,
+        rul_low_s=number,
+        rul_high_s=number,
+        interval_probability=number,
+        failure_probabilities=st.lists(st.tuples(number, number), max_size=3).map(tuple),
+        line=lines,
+        band=st.sampled_from(Band),
+        alarm=st.booleans(),
+    ),
+)
+
+
+async def everything(store: Store, key: SeriesKey = KEY, sequence: int = -1) -> list[Estimate]:
+    return [item async for page in store.after(key, sequence) for item in page]
+
+
+def rows(path: Path) -> list[tuple]:
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT * FROM estimates ORDER BY asset, sequence").fetchall()
+    connection.close()
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(estimates, max_size=6, unique_by=lambda item: item.sequence))
+def test_every_estimate_comes_back_exactly(tmp_path_factory, given_estimates):
+    path = tmp_path_factory.mktemp("store") / "estimates.sqlite"
+
+    async def write():
+        store = Store(path)
+        await store.save(KEY, given_estimates)
+        store.close()
+
+    async def read():
+        store = Store(path)
+        found = await everything(store)
+        store.close()
+        return found
+
+    asyncio.run(write())
+    assert asyncio.run(read()) == sorted(given_estimates, key=lambda item: item.sequence)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_reading(tmp_path, in_memory):
+    async def work():
+        store = Store(None if in_memory else tmp_path / "estimates.sqlite")
+        await store.save(KEY, ESTIMATES)
+        await store.save(KEY._replace(asset="other"), ESTIMATES[:3])
+        await store.save(KEY._replace(version=2), ESTIMATES[:2])
+        assert await store.last(KEY, 5) == ESTIMATES[-5:]
+        assert await store.last(KEY, 500) == ESTIMATES
+        assert await everything(store, sequence=40) == ESTIMATES[-9:]
+        assert await everything(store, KEY._replace(asset="other")) == ESTIMATES[:3]
+        assert await store.last(KEY._replace(model="gone"), 5) == []
+        store.close()
+
+    asyncio.run(work())
+
+
+def test_saved_twice_is_there_once(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    async def work():
+        store = Store(path)
+        await asyncio.gather(*(store.save(KEY, ESTIMATES[n : n + 10]) for n in range(0, 40, 3)))
+        await store.save(KEY, ESTIMATES)
+        assert await everything(store) == ESTIMATES
+        store.close()
+
+    asyncio.run(work())
+    assert len(rows(path)) == len(ESTIMATES)
+
+
+def test_columns_say_what_the_estimate_says(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    async def work():
+        store = Store(path)
+        await store.save(KEY, ESTIMATES)
+        store.close()
+
+    asyncio.run(work())
+    for row, estimate in zip(rows(path), ESTIMATES, strict=True):
+        life = estimate.remaining_life
+        assert row[:5] == (*KEY, estimate.sequence, format_time(estimate.window_end_us))
+        assert row[5:12] == (
+            life.life_fraction,
+            life.age_s,
+            life.rul_s,
+            life.rul_low_s,
+            life.rul_high_s,
+            life.band,
+            life.alarm,
+        )
+    assert rows(path)[0][4] == "2023-11-14T22:13:40.002461Z"
+
+
+def test_asset_names_are_only_names(tmp_path):
+    key = KEY._replace(asset="'); DROP TABLE estimates; --")
+
+    async def work():
+        store = Store(tmp_path / "estimates.sqlite")
+        await store.save(key, ESTIMATES)
+        assert await everything(store, key) == ESTIMATES
+        store.close()
+
+    asyncio.run(work())
+
+
+def test_first_age_stays(tmp_path):
+    async def work():
+        store = Store(tmp_path / "estimates.sqlite")
+        assert await store.remember_age(KEY, 12.5) == 12.5
+        assert await store.remember_age(KEY, 99.0) == 12.5
+        assert await store.remember_age(KEY._replace(version=2), 99.0) == 99.0
+        store.close()
+        again = Store(tmp_path / "estimates.sqlite")
+        assert await again.remember_age(KEY, 0.0) == 12.5
+        again.close()
+
+    asyncio.run(work())
+
+
+SECOND_WRITER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=30)
+print("ready", flush=True)
+for number in range(200):
+    with connection:
+        connection.execute("INSERT INTO series VALUES (?, 'by hand', 1, 0)", (str(number),))
+"""
+
+
+def test_a_second_process_writes_too(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    async def work():
+        store = Store(path)
+        command = [sys.executable, "-c", SECOND_WRITER, str(path)]
+        second = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        await second.stdout.readline()
+        saves = 0
+        while second.returncode is None or saves < 20:
+            await store.save(KEY._replace(asset=f"asset {saves}"), ESTIMATES)
+            saves += 1
+        assert await second.wait() == 0
+        store.close()
+        return saves
+
+    saves = asyncio.run(work())
+    assert len(rows(path)) == saves * len(ESTIMATES)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM series").fetchone() == (200,)
+    connection.close()
+
+
+def test_no_database(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    path.write_bytes(b"this is no database, " * 100)
+    with pytest.raises(InputError, match=r"store: expected an SQLite file .* file is not a"):
+        Store(path)
+
+
+def test_damaged_database(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    async def work():
+        store = Store(path)
+        await store.save(KEY, ESTIMATES)
+        store.close()
+
+    asyncio.run(work())
+    content = bytearray(path.read_bytes())
+    content[4096:12288] = b"\xff" * 8192
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"store: expected .* got {path}: "):
+        Store(path)
+
+
+def test_database_of_another_program(tmp_path):
+    path = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE estimates (cost REAL)")
+    connection.close()
+    with pytest.raises(InputError, match=r"other\.sqlite: another program's"):
+        Store(path)
+
+
+def test_folder_is_missing(tmp_path):
+    with pytest.raises(InputError, match="unable to open database file"):
+        Store(tmp_path / "gone" / "estimates.sqlite")
