@@ -35,11 +35,12 @@ class DrainingError(WearcastError):
         super().__init__("the server is going away; connect again and go on")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Stream:
     inbox: Inbox
     task: asyncio.Task[object]
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    cut_off: ReplacedError | None = None
 
 
 class LiveStreams:
@@ -55,6 +56,7 @@ class LiveStreams:
 
         Raises:
             DrainingError: the server is going away.
+        ReplacedError: a newer stream came, and this one was stuck.
         """
         task = asyncio.current_task()
         if task is None:
@@ -67,6 +69,12 @@ class LiveStreams:
         self._streams[key] = stream
         try:
             yield
+        except asyncio.CancelledError:
+            if stream.cut_off is None:
+                raise
+            # Only with an error of its own does the stream's client hear of it.
+            task.uncancel()
+            raise stream.cut_off from None
         finally:
             del self._streams[key]
             stream.ended.set()
@@ -80,9 +88,12 @@ class LiveStreams:
 
 async def _end(stream: _Stream, key: SeriesKey) -> None:
     text = f"asset: {key.asset!r} is followed by a newer stream of {key.model}/{key.version}"
-    stream.inbox.stop(ReplacedError(text))
+    error = ReplacedError(text)
+    stream.inbox.stop(error)
     try:
         await asyncio.wait_for(stream.ended.wait(), _PATIENCE_S)
     except TimeoutError:
-        stream.task.cancel()
+        if stream.cut_off is None:
+            stream.cut_off = error
+            stream.task.cancel()
         await stream.ended.wait()

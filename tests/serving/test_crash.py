@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from naive import naive_estimates
+from oracle import naive_estimates
 from running import running_server
 from tiny import wearing_block
 from wire import OpenStream, batches, estimates_of, notices_of

@@ -14,7 +14,7 @@ import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from naive import naive_estimates
+from oracle import naive_estimates
 from running import running_server, serve_command
 from tiny import tiny_contract, wearing_block, write_tiny_model
 from wire import OpenStream, estimates_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive import naive_estimates
+from oracle import naive_estimates
 from tiny import wearing_block
 
 from wearcast.serving.store import SeriesKey, Store

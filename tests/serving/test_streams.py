@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from naive import naive_estimates
+from oracle import naive_estimates
 from tiny import HOP_US, START_US, wearing_block
 from wire import OpenStream, batches, block_message, estimates_of, failure, notices_of
 
@@ -250,8 +250,9 @@ def test_stuck_stream_can_be_replaced(tiny_server, channel):
         following = new.started.acknowledged_sequence + 1
         new.send(*(wearing_block(number, 9e4) for number in range(following - 2, following + 2)))
         assert estimates_of(new.finish())[-1].sequence == following + 1
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as raised:
             list(call)
+        assert failure(raised.value).reason == "REPLACED"
 
 
 def test_broken_client_leaves_nothing_behind(channel):
