@@ -48,8 +48,8 @@ def test_reading_on_from_the_middle_keeps_the_day_and_the_gap(tmp_path: Path) ->
 
 
 def test_replay_waits_for_each_blocks_time_and_says_so(bearing: Path) -> None:
-    # 40 ms a block: the first comes at once, the second is waited for.
-    blocks = Replay(bearing, speed=250).blocks(0)
+    # Half a second a block: the first comes at once, the second is waited for.
+    blocks = Replay(bearing, speed=20).blocks(0)
     assert next(blocks) is not None
     assert next(blocks) is None
     assert _next_number(blocks) == 1

@@ -1,3 +1,4 @@
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,6 +223,26 @@ def test_message_above_the_servers_limit_is_refused(tiny_server: RunningServer) 
             list(client.predict([RECORD[0]] * 40_000, model="tiny"))
         assert (caught.value.status, caught.value.exit_code) == ("RESOURCE_EXHAUSTED", 3)
         assert _predict(tiny_server.address, RECORD[:3])[0].sequence == 2
+
+
+def test_server_with_tls_is_trusted_through_its_authority(
+    tiny_models: Path, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    names = ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    flags = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with running_server(tiny_models, *flags) as server:
+        with Client(server.address, tls_ca=certificate) as client:
+            assert len(list(client.predict(RECORD[:5], model="tiny"))) == 3
+            events = client.monitor(ListSource(RECORD[:5]), asset="secret", model="tiny")
+            assert len(_estimates(list(events))) == 3
+        with (
+            Client(server.address, settings=ClientSettings(connect_timeout_s=0.5)) as client,
+            pytest.raises(UnreachableError, match=f"no server answers at {server.address}"),
+        ):
+            client.models()
 
 
 def test_unreadable_certificate_authority_is_named(tmp_path: Path) -> None:

@@ -1,18 +1,23 @@
 import json
 import os
 import threading
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from program import run
-from running import RunningServer
+from running import RunningServer, running_server
 from tiny import START_US, tiny_contract, wearing_block
 
+from wearcast.clients import Acknowledged, Client, ClientSettings
+from wearcast.clients.monitor import MonitorSettings
 from wearcast.clients.ndjson import NdjsonInput, parse_line
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import InputError, MismatchError
+from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block
 
 CONTRACT = tiny_contract()
@@ -134,6 +139,32 @@ def test_sender_is_slowed_while_nobody_takes_and_memory_stays_small() -> None:
     again = [block.sequence for block in filter(None, source.blocks(0))]
     assert again == [*range(600 - len(again), 600)]
     assert 256 <= len(again) <= 320
+
+
+def test_server_that_dies_while_lines_come_loses_none(tiny_models: Path, tmp_path: Path) -> None:
+    blocks = [wearing_block(number, 40) for number in range(40)]
+    source, writing = _open_pipe()
+    store = ("--store", str(tmp_path / "store.sqlite"))
+    settings = ClientSettings(monitor=MonitorSettings(first_wait_s=0.05, longest_wait_s=0.2))
+    estimates = []
+    with (
+        running_server(tiny_models, *store) as server,
+        Client(server.address, settings=settings) as client,
+        os.fdopen(writing, "w") as pipe,
+        ExitStack() as stack,
+    ):
+        pipe.writelines(_line(block) + "\n" for block in blocks[:20])
+        pipe.flush()
+        for event in client.monitor(source, asset="piped", model="tiny"):
+            if isinstance(event, Estimate):
+                estimates.append(event)
+            if isinstance(event, Acknowledged) and event.sequence == 19 and not pipe.closed:
+                server.kill()
+                pipe.writelines(_line(block) + "\n" for block in blocks[20:])
+                pipe.close()
+                again = running_server(tiny_models, *store, listen=server.address)
+                stack.enter_context(again)
+        assert estimates == list(client.predict(blocks, model="tiny"))
 
 
 def test_stream_from_stdin(tiny_server: RunningServer) -> None:
