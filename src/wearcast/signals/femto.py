@@ -78,11 +78,16 @@ def find_bearings(path: Path) -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    level = [path]
     found: list[Path] = []
+    level = [path] if path.is_dir() else []
     for _ in range(3):
-        found += [folder for folder in level if _holds_snapshots(folder)]
-        level = [child for folder in level if folder.is_dir() for child in folder.iterdir()]
+        below: list[Path] = []
+        for folder in level:
+            if _holds_snapshots(folder):
+                found.append(folder)
+            else:
+                below += [child for child in folder.iterdir() if child.is_dir()]
+        level = below
     if not found:
         raise _no_bearing(path)
     return sorted(found)
@@ -332,7 +337,7 @@ def _midnight_us(day: date) -> int:
 
 
 def _holds_snapshots(folder: Path) -> bool:
-    return folder.is_dir() and any(_NAME.fullmatch(file.name) for file in folder.iterdir())
+    return any(_NAME.fullmatch(file.name) for file in folder.iterdir())
 
 
 def _no_bearing(path: Path) -> InputError:
