@@ -14,7 +14,9 @@ from wearcast.signals.series import Block
 from wearcast.v1 import machine_health_pb2, samples_pb2
 
 _ASSET_LENGTH = 200
-_MAX_SEQUENCE = 2**63 - 1  # SQLite has no unsigned integers
+# Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
+_MAX_SEQUENCE = 2**40
+_MAX_AGE_S = 1e10
 _MAX_SECONDS = 253_370_764_800  # 9999-01-01: room for the window's end before year 10000
 _BYTES = 4
 _NANOS = 1_000_000_000
@@ -45,6 +47,21 @@ def received_sequence(start: machine_health_pb2.MonitorStart) -> int:
     if not start.HasField("received_sequence"):
         return -1
     return _check_sequence("start.received_sequence", start.received_sequence)
+
+
+def check_age(age_at_start_s: float) -> float:
+    """The operating time at block 0.
+
+    >>> check_age(3600.0)
+    3600.0
+
+    Raises:
+        InputError: it is negative, no number, or no machine's age.
+    """
+    if not 0 <= age_at_start_s <= _MAX_AGE_S:
+        expected = f"0 to {_MAX_AGE_S:g}"
+        raise InputError("start.age_at_start_s", expected, age_at_start_s, reason="AGE")
+    return age_at_start_s
 
 
 def decode_blocks(batch: samples_pb2.BlockBatch, contract: Contract) -> Iterator[Block]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from wearcast.serving.answers import Answered, answer_blocks, reading
-from wearcast.serving.decode import check_asset, received_sequence
+from wearcast.serving.decode import check_age, check_asset, received_sequence
 from wearcast.serving.encode import encode_estimate, encode_model
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.live import DrainingError, LiveStreams
@@ -57,7 +57,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         start = await _first(requests)
         model = choose_version(self._models, start.model, start.version)
         contract = self._models[model].contract
-        series = Series(contract, age_at_start_s=start.age_at_start_s)
+        series = Series(contract, age_at_start_s=check_age(start.age_at_start_s))
         inbox = Inbox(max(contract.batch_sizes))
         async with reading(requests, _pick_blocks, contract, inbox):
             async for _, estimates in answer_blocks(inbox, series, self._pool, model):
@@ -73,13 +73,13 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         start = await _first(requests)
         asset = check_asset(start.asset)
         received = received_sequence(start)
+        age_at_start_s = check_age(start.age_at_start_s)
         model = choose_version(self._models, start.model, start.version)
         key = SeriesKey(asset, *model)
         contract = self._models[model].contract
-        Series(contract, age_at_start_s=start.age_at_start_s)  # checks the age before it is kept
         inbox = Inbox(max(contract.batch_sizes))
         async with self.live.claim(key, inbox):
-            age_at_start_s = await self._store.remember_age(key, start.age_at_start_s)
+            age_at_start_s = await self._store.remember_age(key, age_at_start_s)
             series = Series(contract, age_at_start_s=age_at_start_s)
             line_points = contract.rul.line_points if contract.rul else 1
             stored = await self._store.last(key, line_points)

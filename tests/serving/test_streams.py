@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import numpy as np
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -102,6 +103,25 @@ def test_break_between_a_gap_and_the_next_answer(channel):
     estimates = [*before, *estimates_of(second.finish())]
     assert_same(estimates, naive_estimates([*BLOCKS[:5], *after, BLOCKS[12]]))
     assert list(estimates[-1].quality) == [samples_pb2.QUALITY_FLAG_AFTER_GAP]
+
+
+def test_highest_numbers_still_give_finite_answers(channel):
+    stream = OpenStream(channel, "Monitor", asset="old", age_at_start_s=1e10).open()
+    last = 2**40
+    stream.send(*BLOCKS[:20])
+    stream.send(
+        *(block_message(BLOCKS[20 + n], sequence=last - 9 + n, after_gap=n == 0) for n in range(10))
+    )
+    answers = estimates_of(stream.finish())
+    assert answers[-1].sequence == last
+    for answer in answers:
+        life = answer.remaining_life
+        values = [life.rul_s, life.rul_low_s, life.rul_high_s, life.line.value]
+        values += [item.probability for item in life.failure_probabilities]
+        assert np.isfinite(values).all()
+    again = OpenStream(channel, "Monitor", asset="old").open()
+    assert again.started.acknowledged_sequence == last
+    assert estimates_of(again.finish()) == answers
 
 
 def test_clock_jump(channel):
