@@ -9,6 +9,7 @@ import click
 from wearcast.signals.errors import WearcastError
 
 VERBS = {
+    "demo": "Show all of it on a simulated bearing.",
     "simulate": "Write recordings of a simulated machine.",
     "train": "Train a model on recordings.",
     "evaluate": "Measure how good a kind of model is on machines it has not seen.",

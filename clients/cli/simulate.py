@@ -68,20 +68,30 @@ def bearing(
     machines. The same seed writes the same files.
     """
     folder = out / name
-    if folder.is_dir() and any(folder.glob("acc_*.csv")):
-        raise InputError("name", "a bearing that is not there yet", folder)
     life = BearingLife(condition=condition, life_s=life_s, defect=defect, seed=seed)
-    blocks = simulate_bearing(life, stop_at=stop_at)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = 0
-    with open_progress(name, round(life.snapshots * stop_at)) as advance:
-        for block in blocks:
-            path = folder / f"acc_{block.sequence + 1:05d}.csv"
-            write_snapshot(path, block.start_us, block.values)
-            written += 1
-            advance()
+    written = write_bearing(folder, life, stop_at=stop_at)
     if as_json:
         facts = {"folder": str(folder), "snapshots": written, "life_s": life_s, "simulated": True}
         click.echo(json.dumps(facts))
     else:
         click.echo(f"{folder}: {written} snapshots of a simulated bearing, life {life_s:g} s")
+
+
+def write_bearing(folder: Path, life: BearingLife, *, stop_at: float = 1.0) -> int:
+    """Write a simulated life as acc_00001.csv and so on; gives the number of snapshots.
+
+    Raises:
+        InputError: the folder holds snapshots already, or `stop_at` leaves none.
+    """
+    if folder.is_dir() and any(folder.glob("acc_*.csv")):
+        raise InputError("name", "a bearing that is not there yet", folder)
+    blocks = simulate_bearing(life, stop_at=stop_at)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with open_progress(folder.name, round(life.snapshots * stop_at)) as advance:
+        for block in blocks:
+            path = folder / f"acc_{block.sequence + 1:05d}.csv"
+            write_snapshot(path, block.start_us, block.values)
+            written += 1
+            advance()
+    return written

@@ -101,7 +101,7 @@ def command(
             ):  # fmt: skip
                 if isinstance(event, Estimate):
                     estimates.append(event)
-                    click.echo(_format(event, name, contract, as_json=as_json))
+                    click.echo(format_line(event, name, contract, as_json=as_json))
                 elif isinstance(event, Notice):
                     click.echo(f"{name}: block {event.sequence}: {event.text}", err=True)
         finally:
@@ -143,7 +143,8 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _format(estimate: Estimate, asset: str, contract: Contract, *, as_json: bool) -> str:
+def format_line(estimate: Estimate, asset: str, contract: Contract, *, as_json: bool) -> str:
+    """One estimate as a line for people, or as JSON."""
     if as_json:
         row = {"asset": asset, **make_row(estimate, contract)}
         return json.dumps(row, allow_nan=False)

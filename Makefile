@@ -1,0 +1,102 @@
+# The commands of this repository. `make help` lists them; each installs what it needs, once.
+
+VENV := .venv
+PYTHON_VENV := $(VENV)/bin/python
+INSTALL = $(PYTHON_VENV) -m pip install --quiet -c constraints.txt
+# Its code runs on protobuf 6.33 and 7, but it does itself not install beside protobuf 7.
+PROTOS_VENV := .venv-protos
+PROTOC = $(PROTOS_VENV)/bin/python -m grpc_tools.protoc -Iprotos
+PROTOS := $(wildcard protos/wearcast/v1/*.proto)
+SERVICES := $(shell grep -l '^service ' $(PROTOS))
+generate = $(PROTOC) --python_out=$(1) --pyi_out=$(1) $(PROTOS) && \
+	$(PROTOC) --grpc_python_out=$(1) $(SERVICES)
+PROTOBUF6_VENV := .venv-protobuf6
+# The protos must not break what this commit speaks.
+BASE ?= main
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test nightly test-protobuf6 lint protos bench dist clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 - /p' Makefile
+
+setup: $(VENV)/.lint ## Install all that the other commands need, without running anything
+
+run: $(VENV)/.run ## Show all of it: serve the bundled model, stream a simulated bearing, write out/
+	$(PYTHON_VENV) -m wearcast demo --out out
+
+test: $(VENV)/.test ## Run all tests but the slow ones
+	$(PYTHON_VENV) -m pytest
+
+nightly: $(VENV)/.test ## Run all tests
+	$(PYTHON_VENV) -m pytest -m "slow or not slow"
+
+test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test the built wheel's server and clients on protobuf 6.33
+	$(PROTOBUF6_VENV)/bin/python -m pytest tests/serving tests/clients
+
+lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between folders, and protos
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/buf lint
+	@if git cat-file -e $(BASE):protos 2>/dev/null; then \
+		echo "buf breaking against $(BASE)"; \
+		$(VENV)/bin/buf breaking --against ".git#ref=$$(git rev-parse $(BASE))"; \
+	else echo "buf breaking: $(BASE) has no protos to compare with"; fi
+	@stubs=$$(mktemp -d) && trap 'rm -r "$$stubs"' EXIT && \
+		$(call generate,"$$stubs") && \
+		diff -r -x '*.proto' -x __init__.py -x __pycache__ "$$stubs/wearcast/v1" protos/wearcast/v1 || \
+		{ echo "the stubs are not what the protos give: make protos"; exit 1; }
+
+protos: $(PROTOS_VENV)/.made ## Write the stubs anew
+	$(call generate,protos)
+
+bench: $(VENV)/.test ## Time importing, and scoring a recording
+	$(PYTHON_VENV) benchmarks/import_time.py
+	$(PYTHON_VENV) benchmarks/predict_local.py
+
+dist: $(VENV)/.test ## Build wheel and source archive into dist/
+	rm -rf dist build
+	$(PYTHON_VENV) -m build --no-isolation .
+
+clean: ## Remove everything that these commands have made
+	rm -rf $(VENV) $(PROTOS_VENV) $(PROTOBUF6_VENV) build dist out src/*.egg-info .hypothesis \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "wearcast needs Python 3.11 or newer: set PYTHON=..."; exit 1; }
+	@echo "making $(VENV) and installing: a few minutes, once"
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) pip
+	@touch $@
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/.made
+	$(INSTALL) -e '.[serve,plot]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made
+	$(INSTALL) -e '.[all]' --group test
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.lint: $(VENV)/.test
+	$(INSTALL) --group lint
+	@touch $@
+
+$(PROTOS_VENV)/.made: $(VENV)/.made
+	$(PYTHON) -m venv $(PROTOS_VENV)
+	$(PROTOS_VENV)/bin/python -m pip install --quiet grpcio-tools==1.81.1
+	@touch $@
+
+# Without the lines of constraints.txt that need protobuf 7.
+$(PROTOBUF6_VENV)/.made: pyproject.toml constraints.txt dist
+	$(PYTHON) -m venv --clear $(PROTOBUF6_VENV)
+	grep -v -E '^(protobuf|grpcio-.*)==' constraints.txt > $(PROTOBUF6_VENV)/constraints.txt
+	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt pip
+	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt \
+		"$$(echo dist/*.whl)[serve,plot]" --group test 'protobuf>=6.33.5,<7'
+	@touch $@

@@ -1,0 +1,98 @@
+"""The demo as a process: what it leaves behind, and that its server is gone however it ends."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from program import start
+
+LIFE_S = 600.0
+
+
+def start_demo(models: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
+    return start(
+        "demo", "--out", out, "--life-s", f"{LIFE_S:g}", *flags,
+        env=os.environ | {"WEARCAST_MODELS_DIR": str(models)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def server_port(out: Path) -> int | None:
+    """Port of the demo's server, once its log tells."""
+    log = out / "demo-server.log"
+    match = re.search(r"serving on 127\.0\.0\.1:(\d+)", log.read_text() if log.exists() else "")
+    return int(match[1]) if match else None
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for_server(out: Path) -> int:
+    for _ in range(300):
+        port = server_port(out)
+        if port is not None and is_listening(port):
+            return port
+        time.sleep(0.1)
+    raise AssertionError("the demo's server did not start")
+
+
+def test_it_leaves_the_whole_life_behind(models: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # the second one does not go on with the first one's store
+        demo = start_demo(models, tmp_path, "--seconds", "1", "--json")
+        stdout, stderr = demo.communicate(timeout=60)
+        assert demo.returncode == 0, stderr
+        summary = json.loads(stdout)
+        assert summary["simulated"] is True
+        assert summary["estimates"] == LIFE_S // 10 - 2
+        assert 0 < summary["alarm_lead_s"] < LIFE_S / 2
+    result = json.loads((tmp_path / "simulated-bearing.json").read_text())
+    first_alarm = next(row["sequence"] for row in result["estimates"] if row["alarm"])
+    assert first_alarm == summary["alarm_sequence"]
+    names = {Path(name).name for name in summary["files"]}
+    assert names == {
+        "simulated-bearing.json", "simulated-bearing.csv", "simulated-bearing.png",
+        "demo.sqlite", "demo-server.log",
+    }  # fmt: skip
+    with contextlib.closing(sqlite3.connect(tmp_path / "demo.sqlite")) as store:
+        (count,) = store.execute("SELECT count(*) FROM estimates").fetchone()
+    assert count == summary["estimates"]
+    assert not is_listening(server_port(tmp_path))
+
+
+def test_it_tells_people_what_happens(models: Path, tmp_path: Path) -> None:
+    demo = start_demo(models, tmp_path, "--seconds", "1")
+    stdout, stderr = demo.communicate(timeout=60)
+    assert demo.returncode == 0, stderr
+    assert stdout.count("  life 0.") > 10
+    assert re.search(r"block \d+: life fraction \d", stdout)
+    assert re.search(r"58 estimates of a simulated bearing; alarm \d+ \w+ before it failed", stdout)
+    assert f"wrote {tmp_path}/simulated-bearing.png" in stdout
+    assert stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_server_ends_with_it(models: Path, tmp_path: Path, number: signal.Signals) -> None:
+    demo = start_demo(models, tmp_path, "--seconds", "60")
+    port = wait_for_server(tmp_path)
+    demo.send_signal(number)
+    _, stderr = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "Traceback" not in stderr
+    assert not is_listening(port)
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    demo = start_demo(tmp_path / "none", tmp_path, "--seconds", "1")
+    stdout, stderr = demo.communicate(timeout=60)
+    assert (demo.returncode, stdout) == (5, "")
+    assert "models: expected a folder holding NAME/VERSION/" in stderr
