@@ -1,11 +1,14 @@
 """From the name and the configuration in a checkpoint to a model."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
 import msgspec
 
 from wearcast.signals.errors import ArtefactError
+from wearcast.training.config import TrainingConfig
 from wearcast.training.rul_model import RulModel
 
 # Where each architecture lives: module, configuration, model. Imported only when it is built.
@@ -35,3 +38,21 @@ def build(architecture: str, config: dict[str, Any]) -> RulModel:
     except (msgspec.ValidationError, ValueError, RuntimeError) as error:
         raise ArtefactError("config", f"values that {config_name} takes", error) from error
     return model
+
+
+def training_defaults(architecture: str, settings: Mapping[str, Any]) -> TrainingConfig:
+    """How an architecture is trained, with some settings replaced.
+
+    Raises:
+        ArtefactError: no such architecture or setting, or a value of another type.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ArtefactError("architecture", " or ".join(ARCHITECTURES), architecture)
+    defaults: TrainingConfig = import_module(ARCHITECTURES[architecture][0]).TRAINING
+    for key in settings:
+        if key not in asdict(defaults):
+            raise ArtefactError("training", f"one of {', '.join(asdict(defaults))}", key)
+    try:
+        return msgspec.convert({**asdict(defaults), **settings}, TrainingConfig)
+    except msgspec.ValidationError as error:
+        raise ArtefactError("training", "values of the right types", error) from error

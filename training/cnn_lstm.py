@@ -5,8 +5,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wearcast.training.config import TrainingConfig
 from wearcast.training.rul_model import RulModel
 from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage
+
+# The original's: Adam at 5e-5, batches of 32, gradients clipped at 0.2, 30 epochs.
+TRAINING = TrainingConfig(
+    epochs=30,
+    runs=1,
+    run_length=32,
+    steps=0,
+    learning_rate=5e-5,
+    weight_decay=0.0,
+    clip_norm=0.2,
+    leave_one_out=False,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class CnnLstm(RulModel):
 
     def __init__(self, config: CnnLstmConfig) -> None:
         super().__init__()
+        self.config = config
         self.image = TimeFrequencyImage(config.window)
         steps: list[nn.Module] = []
         for before, after in zip((config.channels, *config.widths), config.widths, strict=False):

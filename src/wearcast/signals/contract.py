@@ -31,15 +31,21 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What turns life fractions into a distribution of remaining seconds.
 
-    See `wearcast.signals.life` for the formulas. Logarithms are natural, of seconds.
+    See `wearcast.signals.life` for the formulas. prior_log_mean, prior_log_sd: of the natural
+    logarithm of a whole life in seconds. line_points: life fractions that the line is fitted to.
+    fraction_*: how the line's value follows the true life fraction on bearings held out, and how
+    much weight it gets beside the prior (0: none). levels: where the quantiles 0, 1/n, ..., 1 of
+    the true remaining life fell among the computed ones on bearings held out; empty: as computed.
     """
 
     prior_log_mean: float
     prior_log_sd: float
     line_points: int = 60
-    line_log_bias: float = 0.0
-    line_log_sd: float = 1.0
-    line_weight: float = 0.0
+    fraction_intercept: float = 0.0
+    fraction_slope: float = 1.0
+    fraction_sd: float = 1.0
+    fraction_weight: float = 0.0
+    levels: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = (0.4, 0.7, 0.9, 1.0)
     horizons_s: tuple[float, ...] = (600.0, 1800.0, 3600.0)
     interval_probability: float = 0.8

@@ -1,4 +1,16 @@
-"""From life fractions to remaining life: the robust line, the prior, and their combination."""
+"""From life fractions to remaining life.
+
+Let T be the whole life of an asset of age t, and v the value now of a robust line through its
+recent life fractions. What is known of T is
+
+    p(T | t, v)  ~  lognormal(T) for T > t,  times  exp(-w (v - a - b t/T)^2 / (2 s^2))
+
+The first factor is the prior of such machines' lives given that this one has lived until now; the
+second is what the vibration says: on machines held out from training the line's value was
+a + b (true life fraction) with spread s, and w is the weight that served them best. The remaining
+life is T - t. Last, its distribution function F is corrected to G(F), where G is the distribution
+that F(true remaining life) had on the machines held out, so that the intervals hold what they say.
+"""
 
 import math
 from collections import deque
@@ -9,8 +21,9 @@ from numpy.typing import NDArray
 from wearcast.signals.contract import RulCalibration
 from wearcast.signals.estimate import Band, Crossing, CrossingState, LifeLine, RemainingLife
 
-_GRID_S = np.geomspace(1.0, 1e7, 321)
-_SHORTEST_S = 10.0
+# Remaining lives in seconds at which distributions are computed, from one second to a year.
+GRID_S = np.geomspace(1.0, 3.2e7, 400)
+_LOG_GRID = np.log(GRID_S)
 
 
 def fit_line(
@@ -24,7 +37,7 @@ def fit_line(
     >>> round(slope, 6), round(value, 6)
     (0.01, 0.2)
     """
-    if len(ages_s) < 2:
+    if len(ages_s) < 2:  # noqa: PLR2004 a line needs two points
         return None
     first, second = np.triu_indices(len(ages_s), 1)
     slopes = (fractions[second] - fractions[first]) / (ages_s[second] - ages_s[first])
@@ -33,16 +46,48 @@ def fit_line(
     return slope, value
 
 
-def normal_tail(z: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Probability that a standard normal variable exceeds z."""
-    return np.array([0.5 * math.erfc(x / math.sqrt(2)) for x in np.atleast_1d(z)])
+def remaining_cdf(
+    calibration: RulCalibration,
+    age_s: float,
+    value: float,
+    used_between: tuple[float, float] = (0.0, 1.0),
+) -> NDArray[np.float64]:
+    """Distribution function of the remaining life at `GRID_S`, float64, rising to 1.
+
+    age_s: operating time so far; value: the line's life fraction now; used_between: range of the
+    true life fraction, where it is known from elsewhere.
+    """
+    c = calibration
+    life_s = age_s + GRID_S
+    used = age_s / life_s
+    log_density = -0.5 * ((np.log(life_s) - c.prior_log_mean) / c.prior_log_sd) ** 2
+    log_density += _LOG_GRID - np.log(life_s)
+    miss = value - c.fraction_intercept - c.fraction_slope * used
+    log_density -= c.fraction_weight * 0.5 * (miss / c.fraction_sd) ** 2
+    inside = (used >= used_between[0]) & (used <= used_between[1])
+    if inside.any():
+        log_density = np.where(inside, log_density, -np.inf)
+    density = np.exp(log_density - log_density.max())
+    cdf = np.cumsum(density) - 0.5 * density
+    cdf /= density.sum()
+    if c.levels:
+        cdf = np.interp(cdf, c.levels, np.linspace(0.0, 1.0, len(c.levels)))
+    return np.asarray(cdf)
+
+
+def quantile_s(cdf: NDArray[np.float64], probability: float) -> float:
+    """Remaining seconds that a distribution function at `GRID_S` reaches a probability at."""
+    return float(np.exp(np.interp(probability, cdf, _LOG_GRID)))
 
 
 class LifeTracker:
     """Remembers recent life fractions of one asset and answers with its remaining life."""
 
-    def __init__(self, calibration: RulCalibration) -> None:
+    def __init__(
+        self, calibration: RulCalibration, used_between: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
         self._calibration = calibration
+        self._used_between = used_between
         self._points: deque[tuple[float, float]] = deque(maxlen=calibration.line_points)
         self._alarm = False
 
@@ -59,23 +104,17 @@ class LifeTracker:
         value = life_fraction if line.value is None else line.value
         band = [*Band][int(np.searchsorted(c.thresholds[:3], value, side="right"))]
         self._alarm = self._alarm or band is Band.ALARM
-        cdf = self._prior_cdf(age_s)
-        crossing = line.crossings[-1] if line.crossings else None
-        if crossing is not None and crossing.state is not CrossingState.NO_CROSSING:
-            center = math.log(max(crossing.remaining_s or 0.0, _SHORTEST_S)) + c.line_log_bias
-            line_cdf = 1 - normal_tail((np.log(_GRID_S) - center) / c.line_log_sd)
-            cdf = (1 - c.line_weight) * cdf + c.line_weight * line_cdf
+        cdf = remaining_cdf(c, age_s, value, self._used_between)
         tail = (1 - c.interval_probability) / 2
-        low, median, high = np.interp([tail, 0.5, 1 - tail], cdf, _GRID_S)
-        horizons = np.interp(c.horizons_s, _GRID_S, cdf)
+        soon = np.interp(np.log(c.horizons_s), _LOG_GRID, cdf)
         return RemainingLife(
             life_fraction=life_fraction,
             age_s=age_s,
-            rul_s=float(median),
-            rul_low_s=float(low),
-            rul_high_s=float(high),
+            rul_s=quantile_s(cdf, 0.5),
+            rul_low_s=quantile_s(cdf, tail),
+            rul_high_s=quantile_s(cdf, 1 - tail),
             interval_probability=c.interval_probability,
-            failure_probabilities=tuple(zip(c.horizons_s, map(float, horizons), strict=True)),
+            failure_probabilities=tuple(zip(c.horizons_s, map(float, soon), strict=True)),
             line=line,
             band=band,
             alarm=self._alarm,
@@ -87,24 +126,14 @@ class LifeTracker:
         if fitted is None:
             return LifeLine(len(points), None, None, ())
         slope, value = fitted
-        return LifeLine(
-            len(points),
-            value,
-            slope,
-            tuple(_crossing(level, slope, value) for level in self._calibration.thresholds[2:]),
-        )
-
-    def _prior_cdf(self, age_s: float) -> NDArray[np.float64]:
-        c = self._calibration
-        now = (math.log(max(age_s, 1.0)) - c.prior_log_mean) / c.prior_log_sd
-        then = (np.log(age_s + _GRID_S) - c.prior_log_mean) / c.prior_log_sd
-        alive = float(normal_tail(now)[0])
-        return np.asarray(1 - normal_tail(then) / max(alive, 1e-300))
+        levels = self._calibration.thresholds[2:]
+        crossings = tuple(_crossing(level, slope, value) for level in levels)
+        return LifeLine(len(points), value, slope, crossings)
 
 
 def _crossing(level: float, slope_per_s: float, value: float) -> Crossing:
     if value >= level:
         return Crossing(level, CrossingState.ALREADY_CROSSED)
-    if slope_per_s <= 0:
+    if slope_per_s <= 0 or not math.isfinite(slope_per_s):
         return Crossing(level, CrossingState.NO_CROSSING)
     return Crossing(level, CrossingState.AHEAD, (level - value) / slope_per_s)

@@ -1,8 +1,8 @@
 """One asset's blocks in, windows out, and the answers to them: the same code live and in batch.
 
-    series = Series(contract, age_at_start_s=0.0)
-    window = series.push(block)          # None until a window is full
-    estimate = series.answer(window, life_fraction)
+series = Series(contract, age_at_start_s=0.0)
+window = series.push(block)          # None until a window is full
+estimate = series.answer(window, life_fraction)
 """
 
 from collections import deque

@@ -1,0 +1,159 @@
+"""From what models said of bearings held out from them to the contract's `RulCalibration`."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from wearcast.signals.contract import RulCalibration
+from wearcast.signals.life import GRID_S, fit_line, remaining_cdf
+
+# Shares of life at which remaining life is judged: 46, evenly from 50% to 95%.
+CUTS = tuple(np.linspace(0.5, 0.95, 46))
+# Below this many bearings held out there is nothing to learn about errors: the prior stands alone.
+LEAST_HELD_OUT = 3
+_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 1.0)
+_LEVELS = 21
+Range = tuple[float, float]
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """What a model that never saw a run to failure said of it.
+
+    fractions: float32 (N - sequence + 1,), life fraction of each window. life_s: the whole life.
+    """
+
+    fractions: NDArray[np.float32]
+    life_s: float
+    sequence: int
+    hop_s: float
+
+    def at(self, shares: tuple[float, ...], points: int) -> NDArray[np.float64]:
+        """Rows (age_s, line value) at shares of life, the line through `points` fractions."""
+        rows = []
+        for share in shares:
+            seen = max(round(share * self.life_s / self.hop_s), self.sequence + 1)
+            stop = seen - self.sequence + 1
+            recent = self.fractions[max(0, stop - points) : stop].astype(np.float64)
+            line = fit_line(np.arange(len(recent), dtype=np.float64) * self.hop_s, recent)
+            rows.append((seen * self.hop_s, recent[-1] if line is None else line[1]))
+        return np.array(rows)
+
+
+def fit_prior(lives_s: list[float]) -> tuple[float, float]:
+    """Mean and spread of the logarithm of the next life, given some lives in seconds.
+
+    The spread is that of a new draw, with the uncertainty of the mean in it.
+    """
+    logs = np.log(lives_s)
+    spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
+    return float(logs.mean()), spread * math.sqrt(1 + 1 / len(logs))
+
+
+def fit_calibration(
+    lives_s: Mapping[str, float],
+    held_out: Mapping[str, HeldOut],
+    used_between: Range = (0.0, 1.0),
+) -> RulCalibration:
+    """Prior, weight of the life fraction, and correction of the distribution.
+
+    lives_s: all training bearings' lives. The weight is the one under which the true remaining
+    lives at the cuts are likeliest, each bearing judged by what the others teach.
+    """
+    mean, spread = fit_prior(list(lives_s.values()))
+    prior = RulCalibration(prior_log_mean=mean, prior_log_sd=spread)
+    if len(held_out) < LEAST_HELD_OUT:
+        return prior
+    candidates = {
+        weight: cross_distributions(lives_s, held_out, weight, used_between) for weight in _WEIGHTS
+    }
+    weight = max(_WEIGHTS, key=lambda weight: log_likelihood(candidates[weight], held_out))
+    return msgspec.structs.replace(
+        fit_fractions(prior, held_out),
+        fraction_weight=weight,
+        levels=fit_levels(candidates[weight], held_out),
+    )
+
+
+def fit_fractions(prior: RulCalibration, held_out: Mapping[str, HeldOut]) -> RulCalibration:
+    """How the line's value follows the true life fraction: intercept, slope and spread."""
+    shares = tuple(np.linspace(0.05, 0.98, 47))
+    values = [item.at(shares, prior.line_points)[:, 1] for item in held_out.values()]
+    true = np.tile(shares, len(values))
+    slope, intercept = np.polyfit(true, np.concatenate(values), 1)
+    residual = np.concatenate(values) - intercept - slope * true
+    return msgspec.structs.replace(
+        prior,
+        fraction_intercept=float(intercept),
+        fraction_slope=float(slope),
+        fraction_sd=float(residual.std()),
+    )
+
+
+def cross_distributions(
+    lives_s: Mapping[str, float],
+    held_out: Mapping[str, HeldOut],
+    weight: float,
+    used_between: Range,
+) -> dict[str, NDArray[np.float64]]:
+    """For each bearing held out, what the other bearings' calibration says of it.
+
+    Distribution functions float64 (cuts, grid) at the cuts, before any correction.
+    """
+    answers = {}
+    for name, item in held_out.items():
+        mean, spread = fit_prior([life for other, life in lives_s.items() if other != name])
+        prior = RulCalibration(prior_log_mean=mean, prior_log_sd=spread, fraction_weight=weight)
+        others = {other: value for other, value in held_out.items() if other != name}
+        calibration = fit_fractions(prior, others)
+        answers[name] = distributions(calibration, item, used_between)
+    return answers
+
+
+def distributions(
+    calibration: RulCalibration, item: HeldOut, used_between: Range
+) -> NDArray[np.float64]:
+    """Distribution functions float64 (cuts, grid) of the remaining life at the cuts."""
+    return np.stack(
+        [
+            remaining_cdf(calibration, age_s, value, used_between)
+            for age_s, value in item.at(CUTS, calibration.line_points)
+        ]
+    )
+
+
+def true_remaining_s(item: HeldOut) -> NDArray[np.float64]:
+    """True remaining seconds at the cuts, float64 (cuts,)."""
+    return np.asarray(item.life_s - item.at(CUTS, 2)[:, 0])
+
+
+def log_likelihood(
+    answers: Mapping[str, NDArray[np.float64]], held_out: Mapping[str, HeldOut]
+) -> float:
+    """Mean logarithm of the density of log remaining life at the truth; high is good."""
+    middles = (np.log(GRID_S)[1:] + np.log(GRID_S)[:-1]) / 2
+    total = 0.0
+    for name, cdfs in answers.items():
+        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name]), strict=True):
+            density = np.interp(np.log(true_s), middles, np.diff(cdf) / np.diff(np.log(GRID_S)))
+            total += math.log(density + 1e-6) / len(cdfs)
+    return total / len(answers)
+
+
+def fit_levels(
+    answers: Mapping[str, NDArray[np.float64]], held_out: Mapping[str, HeldOut]
+) -> tuple[float, ...]:
+    """Quantiles of the distribution functions at the true remaining lives, 0 and 1 at the ends.
+
+    Source: probability integral transform; Kuleshov, Fenner and Ermon, Accurate uncertainties for
+    deep learning using calibrated regression, ICML 2018.
+    """
+    found = [
+        np.interp(np.log(true_s), np.log(GRID_S), cdf)
+        for name, cdfs in answers.items()
+        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name]), strict=True)
+    ]
+    inner = np.quantile(found, np.linspace(0, 1, _LEVELS)[1:-1])
+    return (0.0, *(float(level) for level in inner), 1.0)
