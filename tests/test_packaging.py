@@ -11,8 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "wearcast"
-# What importing the client may load beside the standard library.
-CLIENT_NEEDS = {"google", "grpc", "grpc_status", "msgspec", "numpy", "wearcast"}
+# What importing the client may load beside the standard library; the last two come with grpc.
+CLIENT_NEEDS = {
+    "google",
+    "grpc",
+    "msgspec",
+    "numpy",
+    "wearcast",
+    "cython_runtime",
+    "typing_extensions",
+}
 
 
 def run(*command: object, **options) -> subprocess.CompletedProcess[str]:
