@@ -36,7 +36,11 @@ def tiny_contract(name: str = "tiny", version: int = 1) -> Contract:
         tolerance=1e-4,
         weights_sha256=hashlib.sha256(b"no weights").hexdigest(),
         rul=RulCalibration(
-            prior_log_mean=9.0, prior_log_sd=0.6, line_points=20, fraction_sd=0.2, fraction_weight=0.5
+            prior_log_mean=9.0,
+            prior_log_sd=0.6,
+            line_points=20,
+            fraction_sd=0.2,
+            fraction_weight=0.5,
         ),
     )
 

@@ -8,7 +8,7 @@
     +-- BusyError            too much at once: try again later
     +-- UnreachableError     no server there: start it or mend the address
 
-Each carries the gRPC status it becomes on the wire and the exit code it becomes on the command line.
+Each carries the gRPC status it becomes on the wire and the exit code of the command line.
 """
 
 

@@ -5,6 +5,7 @@ window = series.push(block)          # None until a window is full
 estimate = series.answer(window, life_fraction)
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class Series:
 
     def _check(self, block: Block) -> None:
         contract = self._contract
-        if block.values.ndim != 2 or block.values.shape[0] != len(contract.channels):
+        if block.values.ndim != 2 or block.values.shape[0] != len(contract.channels):  # noqa: PLR2004
             names = ", ".join(channel.name for channel in contract.channels)
             expected = f"{len(contract.channels)} ({names})"
             raise MismatchError("channels", expected, block.values.shape[0], reason="CHANNELS")
@@ -134,7 +135,7 @@ class Series:
             raise MismatchError(
                 "samples", f"{contract.window} a channel", block.values.shape[1], reason="LENGTH"
             )
-        if not abs(block.sample_rate_hz / contract.sample_rate_hz - 1) < 1e-6:
+        if not math.isclose(block.sample_rate_hz, contract.sample_rate_hz, rel_tol=1e-6):
             raise MismatchError(
                 "sample_rate_hz", contract.sample_rate_hz, block.sample_rate_hz, reason="RATE"
             )
