@@ -57,7 +57,9 @@ def command(
     Starts `wearcast serve` with the bundled models on a free loopback port, and stops it at the
     end. The bearing is simulated and streamed at many times real time.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where a shell, for a program in the background, had SIGINT ignored.
+        signal.signal(number, signal.default_int_handler)
     life = BearingLife(life_s=life_s, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
