@@ -1,7 +1,7 @@
 """From what models said of bearings held out from them to the contract's `RulCalibration`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -12,10 +12,15 @@ from wearcast.signals.life import GRID_S, fit_line, remaining_cdf
 
 # Shares of life at which remaining life is judged: 46, evenly from 50% to 95%.
 CUTS = tuple(np.linspace(0.5, 0.95, 46))
+# Shares of life at which the weight of the life fraction is chosen: all of it counts in service.
+WHOLE = tuple(np.linspace(0.05, 0.95, 46))
 # Below this many bearings held out there is nothing to learn about errors: the prior stands alone.
 LEAST_HELD_OUT = 3
-_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 1.0)
+WEIGHTS = (0.0, 0.1, 0.25, 0.5, 1.0)
+WHOLE_LIFE = (0.0, 1.0)
 _LEVELS = 21
+# No model of life fraction errs less than this on a bearing it has not seen.
+_LEAST_SPREAD = 0.05
 Range = tuple[float, float]
 
 
@@ -38,7 +43,7 @@ class HeldOut(msgspec.Struct, frozen=True):
             stop = seen - self.sequence + 1
             recent = self.fractions[max(0, stop - points) : stop].astype(np.float64)
             line = fit_line(np.arange(len(recent), dtype=np.float64) * self.hop_s, recent)
-            rows.append((seen * self.hop_s, recent[-1] if line is None else line[1]))
+            rows.append((seen * self.hop_s, 0.0 if line is None else line[1]))
         return np.array(rows)
 
 
@@ -55,26 +60,45 @@ def fit_prior(lives_s: list[float]) -> tuple[float, float]:
 def fit_calibration(
     lives_s: Mapping[str, float],
     held_out: Mapping[str, HeldOut],
-    used_between: Range = (0.0, 1.0),
+    used_between: Range = WHOLE_LIFE,
+    weights: Sequence[float] = WEIGHTS,
 ) -> RulCalibration:
     """Prior, weight of the life fraction, and correction of the distribution.
 
-    lives_s: all training bearings' lives. The weight is the one under which the true remaining
-    lives at the cuts are likeliest, each bearing judged by what the others teach.
+    lives_s: all training bearings' lives. The weight is the mean of `weights`, each as probable as
+    it makes the true remaining lives over the whole of life, every bearing judged by what the
+    others teach and counted as one observation, for its errors hang together. With too few bearings
+    held out, the prior stands alone.
     """
+    if len(held_out) < LEAST_HELD_OUT:
+        held_out, weights = without_vibration(lives_s), (0.0,)
     mean, spread = fit_prior(list(lives_s.values()))
     prior = RulCalibration(prior_log_mean=mean, prior_log_sd=spread)
-    if len(held_out) < LEAST_HELD_OUT:
-        return prior
-    candidates = {
-        weight: cross_distributions(lives_s, held_out, weight, used_between) for weight in _WEIGHTS
-    }
-    weight = max(_WEIGHTS, key=lambda weight: log_likelihood(candidates[weight], held_out))
+    shares = WHOLE if used_between == WHOLE_LIFE else CUTS
+
+    likelihoods = [
+        len(held_out) * log_likelihood(crossed, held_out, shares)
+        for crossed in (
+            cross_distributions(lives_s, held_out, weight, used_between, shares)
+            for weight in weights
+        )
+    ]
+    odds = np.exp(np.array(likelihoods) - max(likelihoods))
+    weight = float(odds @ np.array(weights) / odds.sum())
+    at_cuts = cross_distributions(lives_s, held_out, weight, used_between)
     return msgspec.structs.replace(
         fit_fractions(prior, held_out),
         fraction_weight=weight,
-        levels=fit_levels(candidates[weight], held_out),
+        levels=fit_levels(at_cuts, held_out),
     )
+
+
+def without_vibration(lives_s: Mapping[str, float]) -> dict[str, HeldOut]:
+    """Lives of which nothing is said, for answers that look at the age alone."""
+    return {
+        name: HeldOut(np.zeros(1, dtype=np.float32), life_s, sequence=1, hop_s=10.0)
+        for name, life_s in lives_s.items()
+    }
 
 
 def fit_fractions(prior: RulCalibration, held_out: Mapping[str, HeldOut]) -> RulCalibration:
@@ -88,7 +112,7 @@ def fit_fractions(prior: RulCalibration, held_out: Mapping[str, HeldOut]) -> Rul
         prior,
         fraction_intercept=float(intercept),
         fraction_slope=float(slope),
-        fraction_sd=float(residual.std()),
+        fraction_sd=max(float(residual.std()), _LEAST_SPREAD),
     )
 
 
@@ -97,10 +121,11 @@ def cross_distributions(
     held_out: Mapping[str, HeldOut],
     weight: float,
     used_between: Range,
+    shares: tuple[float, ...] = CUTS,
 ) -> dict[str, NDArray[np.float64]]:
     """For each bearing held out, what the other bearings' calibration says of it.
 
-    Distribution functions float64 (cuts, grid) at the cuts, before any correction.
+    Distribution functions float64 (shares, grid) at shares of life, before any correction.
     """
     answers = {}
     for name, item in held_out.items():
@@ -108,35 +133,30 @@ def cross_distributions(
         prior = RulCalibration(prior_log_mean=mean, prior_log_sd=spread, fraction_weight=weight)
         others = {other: value for other, value in held_out.items() if other != name}
         calibration = fit_fractions(prior, others)
-        answers[name] = distributions(calibration, item, used_between)
+        answers[name] = np.stack(
+            [
+                remaining_cdf(calibration, age_s, value, used_between)
+                for age_s, value in item.at(shares, calibration.line_points)
+            ]
+        )
     return answers
 
 
-def distributions(
-    calibration: RulCalibration, item: HeldOut, used_between: Range
-) -> NDArray[np.float64]:
-    """Distribution functions float64 (cuts, grid) of the remaining life at the cuts."""
-    return np.stack(
-        [
-            remaining_cdf(calibration, age_s, value, used_between)
-            for age_s, value in item.at(CUTS, calibration.line_points)
-        ]
-    )
-
-
-def true_remaining_s(item: HeldOut) -> NDArray[np.float64]:
-    """True remaining seconds at the cuts, float64 (cuts,)."""
-    return np.asarray(item.life_s - item.at(CUTS, 2)[:, 0])
+def true_remaining_s(item: HeldOut, shares: tuple[float, ...] = CUTS) -> NDArray[np.float64]:
+    """True remaining seconds at shares of life, float64 (shares,)."""
+    return np.asarray(item.life_s - item.at(shares, 2)[:, 0])
 
 
 def log_likelihood(
-    answers: Mapping[str, NDArray[np.float64]], held_out: Mapping[str, HeldOut]
+    answers: Mapping[str, NDArray[np.float64]],
+    held_out: Mapping[str, HeldOut],
+    shares: tuple[float, ...],
 ) -> float:
     """Mean logarithm of the density of log remaining life at the truth; high is good."""
     middles = (np.log(GRID_S)[1:] + np.log(GRID_S)[:-1]) / 2
     total = 0.0
     for name, cdfs in answers.items():
-        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name]), strict=True):
+        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name], shares), strict=True):
             density = np.interp(np.log(true_s), middles, np.diff(cdf) / np.diff(np.log(GRID_S)))
             total += math.log(density + 1e-6) / len(cdfs)
     return total / len(answers)

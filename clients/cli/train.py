@@ -92,7 +92,7 @@ def rul(
     if epochs is not None:
         settings["epochs"] = epochs
     costs: list[StepCost] = []
-    paths = choose_bearings(data, _split(bearings), _split(hold_out))
+    paths = choose_bearings(data, split_names(bearings), split_names(hold_out))
     with measure("read", costs), open_progress("read", len(paths)) as advance:
         recordings = load_bearings(paths, cache, advance)
     total = count_epochs(len(recordings), architecture, settings)
@@ -133,7 +133,8 @@ def _plain(value: object) -> Any:  # noqa: ANN401 whatever JSON can hold
     return msgspec.to_builtins(value)
 
 
-def _split(names: str | None) -> list[str]:
+def split_names(names: str | None) -> list[str]:
+    """Names in a list with commas; none of None."""
     return [name.strip() for name in names.split(",") if name.strip()] if names else []
 
 

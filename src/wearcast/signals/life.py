@@ -7,8 +7,8 @@ recent life fractions. What is known of T is
 
 The first factor is the prior of such machines' lives given that this one has lived until now; the
 second is what the vibration says: on machines held out from training the line's value was
-a + b (true life fraction) with spread s, and w is the weight that served them best. The remaining
-life is T - t. Last, its distribution function F is corrected to G(F), where G is the distribution
+a + b (true life fraction) with spread s, and w is the weight that their lives speak for. The
+remaining life is T - t. Last, its distribution function F is corrected to G(F), where G is the distribution
 that F(true remaining life) had on the machines held out, so that the intervals hold what they say.
 """
 
