@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wearcast.signals.contract import RulCalibration
-from wearcast.signals.life import GRID_S, fit_line, remaining_cdf
+from wearcast.signals.life import GRID_S, LifeTracker, fit_line, remaining_cdf
 
 # Shares of life at which remaining life is judged: 46, evenly from 50% to 95%.
 CUTS = tuple(np.linspace(0.5, 0.95, 46))
@@ -21,6 +21,8 @@ WHOLE_LIFE = (0.0, 1.0)
 _LEVELS = 21
 # No model of life fraction errs less than this on a bearing it has not seen.
 _LEAST_SPREAD = 0.05
+# A line that follows the truth less than this says nothing that could be corrected.
+_LEAST_SLOPE = 0.2
 Range = tuple[float, float]
 
 
@@ -102,17 +104,21 @@ def without_vibration(lives_s: Mapping[str, float]) -> dict[str, HeldOut]:
 
 
 def fit_fractions(prior: RulCalibration, held_out: Mapping[str, HeldOut]) -> RulCalibration:
-    """How the line's value follows the true life fraction: intercept, slope and spread."""
+    """How the line follows the true life fraction, and how far it errs once corrected for that."""
     shares = tuple(np.linspace(0.05, 0.98, 47))
-    values = [item.at(shares, prior.line_points)[:, 1] for item in held_out.values()]
-    true = np.tile(shares, len(values))
-    slope, intercept = np.polyfit(true, np.concatenate(values), 1)
-    residual = np.concatenate(values) - intercept - slope * true
+    values = np.concatenate(
+        [item.at(shares, prior.line_points)[:, 1] for item in held_out.values()]
+    )
+    true = np.tile(shares, len(held_out))
+    slope, intercept = np.polyfit(true, values, 1)
+    if slope < _LEAST_SLOPE:
+        slope, intercept = 1.0, 0.0
+    errors = (values - intercept) / slope - true
     return msgspec.structs.replace(
         prior,
         fraction_intercept=float(intercept),
         fraction_slope=float(slope),
-        fraction_sd=max(float(residual.std()), _LEAST_SPREAD),
+        fraction_sd=max(float(errors.std()), _LEAST_SPREAD),
     )
 
 
@@ -133,9 +139,10 @@ def cross_distributions(
         prior = RulCalibration(prior_log_mean=mean, prior_log_sd=spread, fraction_weight=weight)
         others = {other: value for other, value in held_out.items() if other != name}
         calibration = fit_fractions(prior, others)
+        tracker = LifeTracker(calibration)
         answers[name] = np.stack(
             [
-                remaining_cdf(calibration, age_s, value, used_between)
+                remaining_cdf(calibration, age_s, tracker.correct(value), used_between)
                 for age_s, value in item.at(shares, calibration.line_points)
             ]
         )

@@ -122,7 +122,7 @@ def _judge(
 
 
 def follow(trained: Trained, recording: Recording) -> tuple[Array, Array, Array]:
-    """What the live code says, window by window: life fractions, ages and line values."""
+    """What the live code says of each window: life fractions, ages and corrected line values."""
     features = encode_run(trained.model, torch.from_numpy(recording.values))
     fractions = score_features(trained.model, features).astype(np.float64)
     sequence = trained.checkpoint.sequence
@@ -131,7 +131,7 @@ def follow(trained: Trained, recording: Recording) -> tuple[Array, Array, Array]
     values: list[float] = []
     for age_s, fraction in zip(ages, fractions, strict=True):
         line = tracker.update(float(age_s), float(fraction)).line
-        values.append(float(fraction) if line.value is None else line.value)
+        values.append(tracker.correct(float(fraction)) if line.value is None else line.value)
     return fractions, ages, np.array(values, dtype=np.float64)
 
 

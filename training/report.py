@@ -18,6 +18,8 @@ from wearcast.training.evaluate import (
 )
 
 Rows = list[list[str]]
+# The threshold that a notice is given at; the contract's third.
+ALARM = 0.9
 
 
 def report_left_out(results: Sequence[BearingResult]) -> list[str]:
@@ -51,6 +53,9 @@ def report_left_out(results: Sequence[BearingResult]) -> list[str]:
             "life fraction's line itself, without any prior."
         ),
         _alarms(results, ways),
+        "## Notice: the line at or over 0.9",
+        "When it was first given, as a share of life, and the time left then; by seed.",
+        _notices(results),
     ]
 
 
@@ -215,6 +220,21 @@ def _alarms(results: Sequence[BearingResult], ways: Sequence[str]) -> str:
                 ]
             )
     return _table(["within", "way", "AUC pooled", "AUC within", "lead time s"], rows)
+
+
+def _notices(results: Sequence[BearingResult]) -> str:
+    rows = []
+    for bearing in _bearings(results):
+        cells = []
+        for item in (item for item in results if item.bearing == bearing):
+            over = np.flatnonzero(item.line >= ALARM)
+            if not len(over):
+                cells.append("never")
+                continue
+            left, life = item.remaining_s[over[0]], len(item.remaining_s)
+            cells.append(f"{over[0] / life:.2f}, {left:,.0f} s")
+        rows.append([bearing, *cells])
+    return _table(["bearing", *(f"seed {item.seed}" for item in results[:: len(rows)])], rows)
 
 
 def _bearings(results: Sequence[BearingResult]) -> list[str]:

@@ -33,8 +33,9 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     See `wearcast.signals.life` for the formulas. prior_log_mean, prior_log_sd: of the natural
     logarithm of a whole life in seconds. line_points: life fractions that the line is fitted to.
-    fraction_*: how the line's value follows the true life fraction on bearings held out, and how
-    much weight it gets beside the prior (0: none). levels: where the quantiles 0, 1/n, ..., 1 of
+    fraction_intercept, fraction_slope: how the line follows the true life fraction on bearings held
+    out; fraction_sd: how far it errs once corrected for them; fraction_weight: how much it counts
+    beside the prior (0: not at all). levels: where the quantiles 0, 1/n, ..., 1 of
     the true remaining life fell among the computed ones on bearings held out; empty: as computed.
     """
 

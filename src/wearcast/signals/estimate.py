@@ -43,6 +43,9 @@ class Crossing:
 class LifeLine:
     """A robust straight line through recent life fractions, seen from the newest one.
 
+    It is corrected for what the model gets wrong on average, see `wearcast.signals.life`; so its
+    value can lie outside 0 to 1.
+
     `value` is the line's life fraction now, `slope_per_s` its slope a second. Below 2 points there
     is no line: value and slope are None and there are no crossings.
     """

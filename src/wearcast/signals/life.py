@@ -1,15 +1,19 @@
 """From life fractions to remaining life.
 
-Let T be the whole life of an asset of age t, and v the value now of a robust line through its
-recent life fractions. What is known of T is
+A model that errs says less than the truth near the end and more near the start, so the line through
+its life fractions is first corrected: on machines held out from training it was a + b (true life
+fraction) on average, and (line - a) / b is what is shown and compared with thresholds.
 
-    p(T | t, v)  ~  lognormal(T) for T > t,  times  exp(-w (v - a - b t/T)^2 / (2 s^2))
+Let T be the whole life of an asset of age t, and v the corrected line's value now. What is known
+of T is
+
+    p(T | t, v)  ~  lognormal(T) for T > t,  times  exp(-w (v - t/T)^2 / (2 s^2))
 
 The first factor is the prior of such machines' lives given that this one has lived until now; the
-second is what the vibration says: on machines held out from training the line's value was
-a + b (true life fraction) with spread s, and w is the weight that their lives speak for. The
-remaining life is T - t. Last, its distribution function F is corrected to G(F), where G is the distribution
-that F(true remaining life) had on the machines held out, so that the intervals hold what they say.
+second is what the vibration says: s is the spread of the corrected line's errors on machines held
+out, and w is the weight that their lives speak for. The remaining life is T - t. Last, its
+distribution function F is corrected to G(F), where G is the distribution that F(true remaining
+life) had on the machines held out, so that the intervals hold what they say.
 """
 
 import math
@@ -54,7 +58,7 @@ def remaining_cdf(
 ) -> NDArray[np.float64]:
     """Distribution function of the remaining life at `GRID_S`, float64, rising to 1.
 
-    age_s: operating time so far; value: the line's life fraction now; used_between: range of the
+    age_s: operating time so far; value: of the corrected line now; used_between: range of the
     true life fraction, where it is known from elsewhere.
     """
     c = calibration
@@ -62,8 +66,7 @@ def remaining_cdf(
     used = age_s / life_s
     log_density = -0.5 * ((np.log(life_s) - c.prior_log_mean) / c.prior_log_sd) ** 2
     log_density += _LOG_GRID - np.log(life_s)
-    miss = value - c.fraction_intercept - c.fraction_slope * used
-    log_density -= c.fraction_weight * 0.5 * (miss / c.fraction_sd) ** 2
+    log_density -= c.fraction_weight * 0.5 * ((value - used) / c.fraction_sd) ** 2
     inside = (used >= used_between[0]) & (used <= used_between[1])
     if inside.any():
         log_density = np.where(inside, log_density, -np.inf)
@@ -101,7 +104,7 @@ class LifeTracker:
         c = self._calibration
         self._points.append((age_s, life_fraction))
         line = self._line()
-        value = life_fraction if line.value is None else line.value
+        value = self.correct(life_fraction) if line.value is None else line.value
         band = [*Band][int(np.searchsorted(c.thresholds[:3], value, side="right"))]
         self._alarm = self._alarm or band is Band.ALARM
         cdf = remaining_cdf(c, age_s, value, self._used_between)
@@ -120,12 +123,17 @@ class LifeTracker:
             alarm=self._alarm,
         )
 
+    def correct(self, fraction: float) -> float:
+        """The life fraction that such a value stands for on average."""
+        c = self._calibration
+        return (fraction - c.fraction_intercept) / c.fraction_slope
+
     def _line(self) -> LifeLine:
         points = np.array(self._points)
         fitted = fit_line(points[:, 0], points[:, 1])
         if fitted is None:
             return LifeLine(len(points), None, None, ())
-        slope, value = fitted
+        slope, value = fitted[0] / self._calibration.fraction_slope, self.correct(fitted[1])
         levels = self._calibration.thresholds[2:]
         crossings = tuple(_crossing(level, slope, value) for level in levels)
         return LifeLine(len(points), value, slope, crossings)
