@@ -10,13 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, MismatchError
-from wearcast.signals.series import Block
+from wearcast.signals.series import Block, check_sequence
 from wearcast.v1 import machine_health_pb2, samples_pb2
 
 _ASSET_LENGTH = 200
-# Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
-_MAX_SEQUENCE = 2**40
-_MAX_AGE_S = 1e10
 _MAX_SECONDS = 253_370_764_800  # 9999-01-01: room for the window's end before year 10000
 _BYTES = 4
 _NANOS = 1_000_000_000
@@ -46,29 +43,14 @@ def received_sequence(start: machine_health_pb2.MonitorStart) -> int:
     """
     if not start.HasField("received_sequence"):
         return -1
-    return _check_sequence("start.received_sequence", start.received_sequence)
-
-
-def check_age(age_at_start_s: float) -> float:
-    """The operating time at block 0.
-
-    >>> check_age(3600.0)
-    3600.0
-
-    Raises:
-        InputError: it is negative, no number, or no machine's age.
-    """
-    if not 0 <= age_at_start_s <= _MAX_AGE_S:
-        expected = f"0 to {_MAX_AGE_S:g}"
-        raise InputError("start.age_at_start_s", expected, age_at_start_s, reason="AGE")
-    return age_at_start_s
+    return check_sequence("start.received_sequence", start.received_sequence)
 
 
 def decode_blocks(batch: samples_pb2.BlockBatch, contract: Contract) -> Iterator[Block]:
     """The blocks of a message, each checked when it is asked for.
 
     Raises:
-        InputError: there is no block, or one has no usable number, start time or format.
+        InputError: there is no block, or one has no usable start time or format.
         MismatchError: the number of channels or samples is not the contract's.
     """
     if not batch.blocks:
@@ -78,7 +60,6 @@ def decode_blocks(batch: samples_pb2.BlockBatch, contract: Contract) -> Iterator
 
 def _decode_block(block: samples_pb2.Block, contract: Contract) -> Block:
     field = f"blocks[{block.sequence}]"
-    sequence = _check_sequence("sequence", block.sequence)
     if block.format != samples_pb2.SAMPLE_FORMAT_FLOAT32_LE:
         expected = f"{samples_pb2.SAMPLE_FORMAT_FLOAT32_LE} (SAMPLE_FORMAT_FLOAT32_LE)"
         raise InputError(f"{field}.format", expected, block.format, reason="FORMAT")
@@ -98,18 +79,12 @@ def _decode_block(block: samples_pb2.Block, contract: Contract) -> Block:
     if not block.HasField("start_time"):
         raise InputError(f"{field}.start_time", "a time", "none", reason="TIME")
     return Block(
-        sequence=sequence,
+        sequence=block.sequence,
         start_us=_to_us(f"{field}.start_time", block.start_time),
         sample_rate_hz=block.sample_rate_hz,
         values=np.frombuffer(block.data, "<f4").reshape(channels, window),
         after_gap=block.after_gap,
     )
-
-
-def _check_sequence(field: str, sequence: int) -> int:
-    if sequence > _MAX_SEQUENCE:
-        raise InputError(field, f"at most {_MAX_SEQUENCE}", sequence, reason="SEQUENCE")
-    return sequence
 
 
 def _to_us(field: str, stamp: Timestamp) -> int:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from wearcast.serving.answers import Answered, answer_blocks, reading
-from wearcast.serving.decode import check_age, check_asset, received_sequence
+from wearcast.serving.decode import check_asset, received_sequence
 from wearcast.serving.encode import encode_estimate, encode_model
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.live import DrainingError, LiveStreams
@@ -15,7 +15,7 @@ from wearcast.serving.session import Session
 from wearcast.serving.store import SeriesKey, Store
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
-from wearcast.signals.series import Series
+from wearcast.signals.series import Series, check_age
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceServicer
@@ -57,7 +57,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         start = await _first(requests)
         model = choose_version(self._models, start.model, start.version)
         contract = self._models[model].contract
-        series = Series(contract, age_at_start_s=check_age(start.age_at_start_s))
+        series = Series(contract, age_at_start_s=start.age_at_start_s)
         inbox = Inbox(max(contract.batch_sizes))
         async with reading(requests, _pick_blocks, contract, inbox):
             async for _, estimates in answer_blocks(inbox, series, self._pool, model):

@@ -251,19 +251,19 @@ BAD_STARTS = {
         {"age_at_start_s": -1.0},
         StatusCode.INVALID_ARGUMENT,
         "AGE",
-        "start.age_at_start_s: expected 0 to 1e+10, got -1.0",
+        "age_at_start_s: expected 0 to 1e+10, got -1.0",
     ),
     "age not a number": (
         {"age_at_start_s": float("nan")},
         StatusCode.INVALID_ARGUMENT,
         "AGE",
-        "start.age_at_start_s: expected 0 to 1e+10, got nan",
+        "age_at_start_s: expected 0 to 1e+10, got nan",
     ),
     "no machine's age": (
         {"age_at_start_s": 1e300},
         StatusCode.INVALID_ARGUMENT,
         "AGE",
-        "start.age_at_start_s: expected 0 to 1e+10, got 1e+300",
+        "age_at_start_s: expected 0 to 1e+10, got 1e+300",
     ),
 }
 BAD_MONITOR_STARTS = {

@@ -16,12 +16,15 @@ from wearcast.signals.series import Block, Series, Window
 LAST_SAMPLE_US = round(63 / 25600 * 1e6)
 
 
+HOUR_US = 3_600_000_000
+
+
 def contract_of(sequence: int) -> Contract:
     return msgspec.structs.replace(tiny_contract(), sequence=sequence)
 
 
 def block_of(number: int, *, after_gap: bool = False, jump_us: int = 0) -> Block:
-    values = np.random.RandomState(number).uniform(-1, 1, (2, 64)).astype(np.float32)
+    values = np.random.RandomState(number % 2**32).uniform(-1, 1, (2, 64)).astype(np.float32)
     return Block(number, START_US + number * HOP_US + jump_us, 25600.0, values, after_gap)
 
 
@@ -83,6 +86,10 @@ def test_a_resumed_series_answers_as_an_undisturbed_one(
 ) -> None:
     contract = contract_of(sequence)
     blocks = blocks_of(runs)
+    for number in data.draw(st.lists(st.integers(0, len(blocks) - 1), max_size=3)):
+        blocks[number:] = [
+            replace(block, start_us=block.start_us + HOUR_US) for block in blocks[number:]
+        ]
     undisturbed = answer_all(Series(contract, age_at_start_s=500.0), blocks)
     stored = undisturbed[: data.draw(st.integers(0, len(undisturbed)))]
     series = Series(contract, age_at_start_s=500.0)
@@ -114,6 +121,32 @@ def test_a_clock_jump_is_flagged_once_and_kept() -> None:
     flagged = [window.sequence for window in windows if Quality.CLOCK_JUMP in window.quality]
     assert flagged == [4]
     assert windows[3].end_us == blocks[4].start_us + LAST_SAMPLE_US
+
+
+def test_a_clock_jump_before_an_incomplete_window_flags_the_next_answer() -> None:
+    blocks = blocks_of([(0, 5), (4, 2), (3, 4)])
+    # Block 10 comes an hour late, and no window ends before block 16.
+    late = [replace(block, start_us=block.start_us + HOUR_US) for block in blocks[6:]]
+    windows = push_all(Series(contract_of(3)), [*blocks[:6], *late])
+    flagged = [window.sequence for window in windows if Quality.CLOCK_JUMP in window.quality]
+    assert flagged == [16]
+
+
+def test_a_clock_jump_within_a_first_window_flags_it() -> None:
+    blocks = [block_of(number, jump_us=HOUR_US * (number >= 1)) for number in range(5)]
+    windows = push_all(Series(contract_of(3)), blocks)
+    assert [window.quality for window in windows] == [(Quality.CLOCK_JUMP,), (), ()]
+
+
+def test_a_clock_jump_is_flagged_alike_where_only_stored_answers_precede_it() -> None:
+    contract = contract_of(3)
+    blocks = blocks_of([(0, 5), (4, 4)])
+    blocks[5:] = [replace(block, start_us=block.start_us - HOUR_US) for block in blocks[5:]]
+    undisturbed = answer_all(Series(contract), blocks)
+    series = Series(contract)
+    series.resume(undisturbed[:3])
+    assert answer_all(series, blocks[5:]) == undisturbed[3:]
+    assert undisturbed[3].quality == (Quality.CLOCK_JUMP, Quality.AFTER_GAP)
 
 
 def test_half_a_hop_is_no_clock_jump() -> None:
@@ -183,7 +216,14 @@ def test_a_bad_block_is_refused_and_changes_nothing(message: str, case: tuple[Bl
     assert [window.sequence for window in before + after] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("age_s", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("age_s", [-1.0, 1.1e10, float("nan"), float("inf")])
 def test_a_bad_age_is_refused(age_s: float) -> None:
-    with pytest.raises(InputError, match="age_at_start_s: expected 0 or more, got"):
+    with pytest.raises(InputError, match=r"age_at_start_s: expected 0 to 1e\+10, got"):
         Series(tiny_contract(), age_at_start_s=age_s)
+
+
+def test_a_number_that_no_block_has_is_refused() -> None:
+    series = Series(contract_of(1))
+    with pytest.raises(InputError, match="sequence: expected at most 1099511627776, got 1099"):
+        series.push(block_of(2**40 + 1, after_gap=True))
+    assert series.push(block_of(0)) is not None

@@ -18,6 +18,10 @@ from wearcast.signals.errors import InputError, MismatchError
 from wearcast.signals.estimate import Estimate, Quality
 from wearcast.signals.life import LifeTracker
 
+# Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
+MAX_SEQUENCE = 2**40
+MAX_AGE_S = 1e10
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -44,24 +48,52 @@ class Window:
     values: NDArray[np.float32]
 
 
+def check_age(age_at_start_s: float) -> float:
+    """The operating time at block 0, in seconds.
+
+    >>> check_age(3600.0)
+    3600.0
+
+    Raises:
+        InputError: it is negative, no number, or no machine's age.
+    """
+    if not 0 <= age_at_start_s <= MAX_AGE_S:
+        raise InputError("age_at_start_s", f"0 to {MAX_AGE_S:g}", age_at_start_s, reason="AGE")
+    return age_at_start_s
+
+
+def check_sequence(field: str, sequence: int) -> int:
+    """The number of a block.
+
+    Raises:
+        InputError: no block can have that number.
+    """
+    if sequence > MAX_SEQUENCE:
+        raise InputError(field, f"at most {MAX_SEQUENCE}", sequence, reason="SEQUENCE")
+    return sequence
+
+
 class Series:
     """Checks blocks, assembles windows and turns the model's outputs into estimates.
 
-    An estimate depends only on the blocks of its window, on its sequence number and on the life
-    fractions before it, so a series that resumes from stored estimates goes on as if it had never
-    stopped.
+    An estimate depends only on the blocks since the one before it, on its sequence number and on
+    the life fractions before it, so a series that resumes from stored estimates goes on as if it
+    had never stopped.
+
+    Raises:
+        MismatchError: the model does not answer with remaining life.
+        InputError: `age_at_start_s` is negative, no number, or no machine's age.
     """
 
     def __init__(self, contract: Contract, *, age_at_start_s: float = 0.0) -> None:
         if contract.rul is None:
             raise MismatchError("kind", "rul", contract.kind)
-        if not 0 <= age_at_start_s < float("inf"):
-            raise InputError("age_at_start_s", "0 or more", age_at_start_s)
         self._contract = contract
-        self._age_at_start_s = age_at_start_s
+        self._age_at_start_s = check_age(age_at_start_s)
         self._tracker = LifeTracker(contract.rul)
         self._blocks: deque[Block] = deque(maxlen=contract.sequence)
-        self._previous: Block | None = None
+        self._newest: tuple[int, int] | None = None  # number and start of the newest block
+        self._clock_jumped = False
         self._fresh_after_gap = False
         self._answered = -1
         self._duration_us = round((contract.window - 1) / contract.sample_rate_hz * 1e6)
@@ -75,6 +107,7 @@ class Series:
         for estimate in stored:
             self._tracker.restore(estimate.remaining_life)
             self._answered = estimate.sequence
+            self._newest = (estimate.sequence, estimate.window_end_us - self._duration_us)
         context = max(self._contract.sequence - 1, 1)
         self.next_sequence = max(0, self._answered + 1 - context)
 
@@ -83,24 +116,22 @@ class Series:
 
         Raises:
             MismatchError: number of channels, length or sample rate is not the contract's.
-            InputError: a value is not finite, or the sequence number repeats, goes back or jumps.
+            InputError: a value is not finite, or the sequence number repeats, goes back, jumps or
+                is no machine's.
         """
         self._check(block)
-        quality = []
-        previous = self._previous
         if block.after_gap:
             self._blocks.clear()
             self._fresh_after_gap = block.sequence > 0
-        if previous is not None:
-            hop_us = self._contract.hop_s * 1e6
-            expected_us = previous.start_us + (block.sequence - previous.sequence) * hop_us
-            if abs(block.start_us - expected_us) > hop_us / 2:
-                quality.append(Quality.CLOCK_JUMP)
-        self._previous = block
+        self._watch_clock(block)
         self.next_sequence = block.sequence + 1
         self._blocks.append(block)
         if len(self._blocks) < self._contract.sequence:
             return None
+        quality = []
+        if self._clock_jumped:
+            quality.append(Quality.CLOCK_JUMP)
+            self._clock_jumped = False
         if self._fresh_after_gap:
             quality.append(Quality.AFTER_GAP)
             self._fresh_after_gap = False
@@ -125,8 +156,20 @@ class Series:
             remaining_life=self._tracker.update(age_s, life_fraction),
         )
 
+    def _watch_clock(self, block: Block) -> None:
+        """Note a jump against the block before, to be told with the next answer."""
+        if block.sequence <= self._answered:
+            return
+        if self._newest is not None:
+            number, start_us = self._newest
+            hop_us = self._contract.hop_s * 1e6
+            expected_us = start_us + (block.sequence - number) * hop_us
+            self._clock_jumped |= abs(block.start_us - expected_us) > hop_us / 2
+        self._newest = (block.sequence, block.start_us)
+
     def _check(self, block: Block) -> None:
         contract = self._contract
+        check_sequence("sequence", block.sequence)
         if block.values.ndim != 2 or block.values.shape[0] != len(contract.channels):  # noqa: PLR2004
             names = ", ".join(channel.name for channel in contract.channels)
             expected = f"{len(contract.channels)} ({names})"
