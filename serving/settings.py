@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     listen: str = DEFAULT_LISTEN
     """HOST:PORT; port 0 takes a free one."""
     store: Path | None = None
-    """SQLite file of the estimates; not set: they live as long as the process."""
+    """SQLite file of the estimates; not set: the newest 2,000 of each asset, in memory."""
     tls_cert: Path | None = None
     """Certificate chain in PEM."""
     tls_key: Path | None = None

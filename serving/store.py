@@ -24,6 +24,9 @@ Result = TypeVar("Result")
 _APPLICATION_ID = 0x57454152  # "WEAR"
 _BUSY_S = 30.0
 _PAGE = 500
+# Of each series, in memory: 5 h of blocks each 10 s, a few MB. A stream that goes on needs what its
+# model's line is fitted to and what its client missed, some dozens.
+KEPT_IN_MEMORY = 2_000
 _SCHEMA = """
 CREATE TABLE series (
     asset TEXT NOT NULL,
@@ -65,6 +68,22 @@ _AFTER = """
 SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence > ?
 ORDER BY sequence LIMIT ?
 """
+_FORGET = """
+DELETE FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence <= (
+    SELECT sequence FROM estimates WHERE asset = ? AND model = ? AND version = ?
+    ORDER BY sequence DESC LIMIT 1 OFFSET ?
+)
+"""
+# Both ends of each table and of its index: enough to tell a damaged file from a sound one in a
+# moment, however large it is. Damage in between is met, and told, when it is read.
+_PROBES = (
+    "SELECT * FROM series ORDER BY asset, model, version LIMIT 1",
+    "SELECT * FROM series ORDER BY asset DESC, model DESC, version DESC LIMIT 1",
+    "SELECT * FROM estimates ORDER BY rowid LIMIT 1",
+    "SELECT * FROM estimates ORDER BY rowid DESC LIMIT 1",
+    "SELECT * FROM estimates ORDER BY asset, model, version, sequence LIMIT 1",
+    "SELECT * FROM estimates ORDER BY asset DESC, model DESC, version DESC, sequence DESC LIMIT 1",
+)
 _SET_AGE = "INSERT INTO series VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _GET_AGE = "SELECT age_at_start_s FROM series WHERE asset = ? AND model = ? AND version = ?"
 
@@ -90,13 +109,14 @@ class _Job(NamedTuple):
 
 
 class Store:
-    """Keeps estimates in a file, or in memory for as long as the process lives.
+    """Keeps estimates in a file, or the newest `KEPT_IN_MEMORY` of each series in memory.
 
     Raises:
-        InputError: the file is no SQLite database, or one of something else.
+        InputError: the file is no SQLite database, a damaged one, or one of something else.
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self._in_memory = path is None
         self._connection = _open(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store")
@@ -105,7 +125,13 @@ class Store:
     async def save(self, key: SeriesKey, estimates: Sequence[Estimate]) -> None:
         """Commit estimates; those stored already are replaced."""
         rows = [_to_row(key, estimate) for estimate in estimates]
-        await self._do(lambda connection: connection.executemany(_UPSERT, rows) and None)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_UPSERT, rows)
+            if self._in_memory:
+                connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))
+
+        await self._do(work)
 
     async def last(self, key: SeriesKey, count: int) -> list[Estimate]:
         """The newest `count` estimates, oldest first."""
@@ -204,8 +230,9 @@ def _prepare(connection: sqlite3.Connection) -> str:
     elif application != _APPLICATION_ID:
         return "another program's"
     connection.execute("COMMIT")
-    (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    return "" if health == "ok" else str(health)
+    for probe in _PROBES:
+        connection.execute(probe).fetchone()
+    return ""
 
 
 def _to_row(key: SeriesKey, estimate: Estimate) -> tuple[object, ...]:

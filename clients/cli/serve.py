@@ -15,7 +15,7 @@ import click
 @click.option(
     "--store",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="SQLite file of the estimates. Without it they are kept in memory.",
+    help="SQLite file of the estimates. Without it the newest 2,000 of each asset, in memory.",
 )
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain, PEM.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM.")

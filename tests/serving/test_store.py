@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from oracle import naive_estimates
 from tiny import wearing_block
 
-from wearcast.serving.store import SeriesKey, Store
+from wearcast.serving.store import KEPT_IN_MEMORY, SeriesKey, Store, StoreError
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import (
@@ -103,6 +104,26 @@ def test_reading(tmp_path, in_memory):
         assert await everything(store, sequence=40) == ESTIMATES[-9:]
         assert await everything(store, KEY._replace(asset="other")) == ESTIMATES[:3]
         assert await store.last(KEY._replace(model="gone"), 5) == []
+        store.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_memory_holds_the_newest_of_each_series(tmp_path, in_memory):
+    many = [replace(ESTIMATES[-1], sequence=n) for n in range(KEPT_IN_MEMORY)]
+    # A gap in the numbers loses nothing: so many estimates are kept, not so many numbers.
+    later = [replace(ESTIMATES[-1], sequence=10**9 + n) for n in range(7)]
+
+    async def work():
+        store = Store(None if in_memory else tmp_path / "estimates.sqlite")
+        other = KEY._replace(asset="other")
+        await store.save(other, ESTIMATES)
+        await store.save(KEY, many)
+        for estimate in later:
+            await store.save(KEY, [estimate])
+        assert await everything(store) == [*many[len(later) if in_memory else 0 :], *later]
+        assert await everything(store, other) == ESTIMATES
         store.close()
 
     asyncio.run(work())
@@ -212,20 +233,66 @@ def test_no_database(tmp_path):
         Store(path)
 
 
-def test_damaged_database(tmp_path):
+async def write_many(path: Path) -> None:
+    """Estimates of three assets, 300 of each: several hundred pages."""
+    store = Store(path)
+    for asset in ("a", "b", "c"):
+        many = [replace(ESTIMATES[-1], sequence=number) for number in range(300)]
+        await store.save(KEY._replace(asset=asset), many)
+    store.close()
+
+
+def overwrite(path: Path, first: int, last: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[first:last] = b"\xff" * (last - first)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("pages", [(0, 1), (1, 2), (2, 3), (3, 4), (1, 9999)])
+def test_damaged_database(tmp_path, pages):
     path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    first, last = (min(4096 * page, path.stat().st_size) for page in pages)
+    overwrite(path, first, last)
+    with pytest.raises(InputError, match=f"store: expected .* got {path}: "):
+        Store(path)
+
+
+def test_cut_off_database(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=f"store: expected .* got {path}: .*malformed"):
+        Store(path)
+
+
+def test_database_without_our_tables(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE estimates DROP COLUMN estimate")
+        connection.execute("DROP TABLE series")
+    connection.close()
+    with pytest.raises(InputError, match=f"store: expected .* got {path}: no such table: series"):
+        Store(path)
+
+
+def test_damage_inside_is_told_by_what_meets_it(tmp_path):
+    """The start does not read years of rows; a damaged row spoils only its own reading."""
+    path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    middle = path.stat().st_size // 2 // 4096
+    overwrite(path, middle * 4096, (middle + 1) * 4096)
 
     async def work():
         store = Store(path)
-        await store.save(KEY, ESTIMATES)
+        assert len(await store.last(KEY._replace(asset="a"), 20)) == 20
+        with pytest.raises(StoreError, match="store: database disk image is malformed"):
+            await everything(store, KEY._replace(asset="b"))
         store.close()
 
     asyncio.run(work())
-    content = bytearray(path.read_bytes())
-    content[4096:12288] = b"\xff" * 8192
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=f"store: expected .* got {path}: "):
-        Store(path)
 
 
 def test_database_of_another_program(tmp_path):
