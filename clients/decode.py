@@ -1,17 +1,18 @@
 """From the messages a server sends to plain values."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wearcast.signals.contract import Contract
+from wearcast.signals.errors import MismatchError
 from wearcast.signals.estimate import (
     Band,
     Crossing,
     CrossingState,
     Estimate,
     LifeLine,
-    Quality,
     RemainingLife,
 )
 from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
@@ -19,7 +20,10 @@ from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a person should know; `code` is the protocol's name, such as LIFE_ALARM."""
+    """Something a person should know.
+
+    code: the protocol's name, such as LIFE_ALARM; of a newer server's, such as NOTICE_CODE_9.
+    """
 
     code: str
     sequence: int
@@ -44,21 +48,36 @@ def decode_model(message: model_pb2.Model) -> Contract:
 
 def decode_notice(message: machine_health_pb2.Notice) -> Notice:
     """The notice in a message."""
-    name = machine_health_pb2.NoticeCode.Name(message.code)
-    return Notice(name.removeprefix("NOTICE_CODE_"), message.sequence, message.text)
+    code = _name(machine_health_pb2.NoticeCode, message.code, "NOTICE_CODE_")
+    return Notice(code, message.sequence, message.text)
 
 
 def decode_estimate(message: estimate_pb2.Estimate) -> Estimate:
-    """The estimate in a message."""
+    """The estimate in a message.
+
+    Raises:
+        MismatchError: the answer is none that this client knows.
+    """
+    try:
+        remaining_life = _decode_remaining_life(message.remaining_life)
+    except ValueError as error:
+        expected = "an answer that this client knows"
+        raise MismatchError(f"estimates[{message.sequence}]", expected, error) from error
     return Estimate(
         sequence=message.sequence,
         window_end_us=_decode_time(message.window_end),
         quality=tuple(
-            Quality(samples_pb2.QualityFlag.Name(flag).removeprefix("QUALITY_FLAG_"))
-            for flag in message.quality
+            _name(samples_pb2.QualityFlag, flag, "QUALITY_FLAG_") for flag in message.quality
         ),
-        remaining_life=_decode_remaining_life(message.remaining_life),
+        remaining_life=remaining_life,
     )
+
+
+def _name(codes: Any, number: int, prefix: str) -> str:  # noqa: ANN401 - generated, untyped
+    """Name of a code without the prefix; one that only a newer server knows as PREFIX_NUMBER."""
+    if number not in codes.values():
+        return f"{prefix}{number}"
+    return str(codes.Name(number)).removeprefix(prefix)
 
 
 def _decode_time(time: Timestamp) -> int:
@@ -77,7 +96,7 @@ def _decode_remaining_life(message: estimate_pb2.RemainingLife) -> RemainingLife
             (item.horizon_s, item.probability) for item in message.failure_probabilities
         ),
         line=_decode_line(message.line),
-        band=Band(estimate_pb2.LifeBand.Name(message.band).removeprefix("LIFE_BAND_")),
+        band=Band(_name(estimate_pb2.LifeBand, message.band, "LIFE_BAND_")),
         alarm=message.alarm,
     )
 
@@ -94,7 +113,6 @@ def _decode_line(message: estimate_pb2.LifeLine) -> LifeLine:
 
 
 def _decode_crossing(message: estimate_pb2.LineCrossing) -> Crossing:
-    name = estimate_pb2.CrossingState.Name(message.state)
-    state = CrossingState(name.removeprefix("CROSSING_STATE_"))
+    state = CrossingState(_name(estimate_pb2.CrossingState, message.state, "CROSSING_STATE_"))
     ahead = state is CrossingState.AHEAD
     return Crossing(message.level, state, message.remaining_s if ahead else None)

@@ -66,7 +66,7 @@ def make_row(estimate: Estimate, contract: Contract) -> dict[str, Value]:
     row |= {
         "band": life.band.value,
         "alarm": life.alarm,
-        "quality": " ".join(flag.value for flag in estimate.quality),
+        "quality": " ".join(estimate.quality),
     }
     return {name: _finite(value) for name, value in row.items()}
 

@@ -25,7 +25,7 @@ def encode_estimate(estimate: Estimate) -> estimate_pb2.Estimate:
         sequence=estimate.sequence,
         window_end=to_timestamp(estimate.window_end_us),
         quality=[
-            samples_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag.name}") for flag in estimate.quality
+            samples_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in estimate.quality
         ],
         remaining_life=_encode_life(estimate.remaining_life, estimate.window_end_us),
     )

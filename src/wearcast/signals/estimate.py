@@ -79,9 +79,12 @@ class RemainingLife:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One answer about one window: number of its last block, time of its last sample."""
+    """One answer about one window: number of its last block, time of its last sample.
+
+    quality: names of `Quality`, and of flags that only a newer server knows.
+    """
 
     sequence: int
     window_end_us: int
-    quality: tuple[Quality, ...]
+    quality: tuple[str, ...]
     remaining_life: RemainingLife
