@@ -157,6 +157,7 @@ class Client:
         Raises:
             InputError, MismatchError, NotFoundError: what the server refused, and why.
             UnreachableError: no server answers at first, or more often than the settings allow.
+            ReplacedError: another stream follows the same asset now.
         """
         contract = self.model(model, version)
         start = machine_health_pb2.MonitorStart(

@@ -11,6 +11,7 @@ from wearcast.signals.errors import (
     InputError,
     MismatchError,
     NotFoundError,
+    ReplacedError,
     UnreachableError,
     WearcastError,
 )
@@ -43,8 +44,10 @@ class ServerError(WearcastError):
 def decode_error(error: grpc.RpcError, address: str) -> WearcastError:
     """The error that a server at an address answered with, or that kept it from answering."""
     status, message, reason = error.code().name, error.details() or "", _reason(error)
-    if status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"} or _CUT.search(message):
+    if status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"} or _is_cut(message, reason):
         return UnreachableError(f"server {address}: {message or status}")
+    if reason == ReplacedError.reason:
+        return ReplacedError(message)
     if status == "RESOURCE_EXHAUSTED" and reason == BusyError.reason:
         return BusyError(message)
     match = _MESSAGE.fullmatch(message)
@@ -56,12 +59,17 @@ def decode_error(error: grpc.RpcError, address: str) -> WearcastError:
 
 def is_passing(error: grpc.RpcError) -> bool:
     """Whether the same stream may succeed on a new connection."""
-    status = error.code().name
+    status, message, reason = error.code().name, error.details() or "", _reason(error)
     return (
         status in {"UNAVAILABLE", "CANCELLED"}
-        or (status == "RESOURCE_EXHAUSTED" and _reason(error) == BusyError.reason)
-        or bool(_CUT.search(error.details() or ""))
+        or (status == "RESOURCE_EXHAUSTED" and reason == BusyError.reason)
+        or _is_cut(message, reason)
     )
+
+
+def _is_cut(message: str, reason: str) -> bool:
+    # A server of ours gives its reason, and may quote anything in its message.
+    return not reason and bool(_CUT.search(message))
 
 
 def _reason(error: grpc.RpcError) -> str:

@@ -12,17 +12,10 @@ from dataclasses import dataclass, field
 
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.store import SeriesKey
-from wearcast.signals.errors import WearcastError
+from wearcast.signals.errors import ReplacedError, WearcastError
 
 # How long a replaced stream may take to end before it is cut off; its peer may be dead.
 _PATIENCE_S = 2.0
-
-
-class ReplacedError(WearcastError):
-    """Another stream follows the same asset now."""
-
-    status = "ABORTED"
-    reason = "REPLACED"
 
 
 class DrainingError(WearcastError):
@@ -56,7 +49,7 @@ class LiveStreams:
 
         Raises:
             DrainingError: the server is going away.
-        ReplacedError: a newer stream came, and this one was stuck.
+            ReplacedError: a newer stream came, and this one was stuck.
         """
         task = asyncio.current_task()
         if task is None:
@@ -87,7 +80,7 @@ class LiveStreams:
 
 
 async def _end(stream: _Stream, key: SeriesKey) -> None:
-    text = f"asset: {key.asset!r} is followed by a newer stream of {key.model}/{key.version}"
+    text = f"another stream took over asset {key.asset!r} of {key.model}/{key.version}"
     error = ReplacedError(text)
     stream.inbox.stop(error)
     try:

@@ -11,7 +11,13 @@ from tiny import wearing_block
 from wearcast.clients import Acknowledged, Client, ClientSettings, Notice
 from wearcast.clients.errors import ServerError
 from wearcast.clients.monitor import MonitorSettings
-from wearcast.signals.errors import InputError, MismatchError, NotFoundError, UnreachableError
+from wearcast.signals.errors import (
+    InputError,
+    MismatchError,
+    NotFoundError,
+    ReplacedError,
+    UnreachableError,
+)
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block
 
@@ -105,6 +111,24 @@ def test_second_client_of_an_asset_goes_on_where_the_first_stopped(
         events = list(client.monitor(source, asset="handed-over", model="tiny"))
     assert source.asked == [28]
     assert _estimates(events) == _predict(tiny_server.address)
+
+
+def test_stream_that_another_one_replaces_ends_and_stays_away(tiny_server: RunningServer) -> None:
+    # A name that reads like a broken connection must not be taken for one.
+    asset = "pump 3, socket closed"
+    source = ListSource(RECORD, held_from=15)
+    with Client(tiny_server.address, settings=QUICK) as client, Client(client.address) as other:
+        events = client.monitor(source, asset=asset, model="tiny")
+        for event in events:
+            if isinstance(event, Acknowledged) and event.sequence == 14:
+                break
+        later = _estimates(list(other.monitor(ListSource(RECORD), asset=asset, model="tiny")))
+        with pytest.raises(ReplacedError) as caught:
+            list(events)
+    assert str(caught.value) == f"another stream took over asset {asset!r} of tiny/1"
+    assert caught.value.exit_code == 6
+    assert source.asked == [0]
+    assert later == _predict(tiny_server.address)
 
 
 def test_source_that_lost_blocks_declares_a_gap(tiny_server: RunningServer) -> None:

@@ -188,7 +188,7 @@ def test_newest_stream_wins(channel):
     new = OpenStream(channel, "Monitor", asset="twice", received_sequence=9).open()
     _, got = old.fail()
     assert (got.code, got.reason) == (StatusCode.ABORTED, "REPLACED")
-    assert got.text == "asset: 'twice' is followed by a newer stream of tiny/1"
+    assert got.text == "another stream took over asset 'twice' of tiny/1"
     new.send(*BLOCKS[8:12])
     assert [item.sequence for item in estimates_of(new.responses_until(11))] == [10, 11]
     assert new.finish() == []

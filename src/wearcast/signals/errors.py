@@ -7,6 +7,7 @@
     +-- NotFoundError        nothing of that name here
     +-- BusyError            too much at once: try again later
     +-- UnreachableError     no server there: start it or mend the address
+    +-- ReplacedError        another stream follows the same asset now: let it, or stop it
 
 Each carries the gRPC status it becomes on the wire and the exit code of the command line.
 """
@@ -78,3 +79,11 @@ class UnreachableError(WearcastError):
     status = "UNAVAILABLE"
     exit_code = 4
     reason = "UNREACHABLE"
+
+
+class ReplacedError(WearcastError):
+    """Another stream follows the same asset now; to connect again by oneself would replace it."""
+
+    status = "ABORTED"
+    exit_code = 6
+    reason = "REPLACED"
