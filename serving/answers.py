@@ -84,6 +84,8 @@ async def answer_blocks(
                     good = [block for block in good if block.sequence < window.sequence]
                     break
                 estimates.append(series.answer(window, float(fraction)))
+                # Other streams have their turn between two answers of a large batch.
+                await asyncio.sleep(0)
         if good:
             yield Answered(good, estimates)
         if failure:
