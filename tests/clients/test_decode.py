@@ -1,15 +1,21 @@
 """What a server sends, also a newer one than the client."""
 
+import json
+from dataclasses import replace
+
 import pytest
-from tiny import tiny_contract, wearing_block
+from tiny import START_US, tiny_contract, wearing_block
 
 from wearcast.clients.decode import Notice, decode_estimate, decode_notice
-from wearcast.clients.results import make_row
+from wearcast.clients.results import Result, make_json, make_row
 from wearcast.serving.encode import encode_estimate
 from wearcast.signals.errors import MismatchError
-from wearcast.signals.estimate import Estimate, Quality
+from wearcast.signals.estimate import CrossingState, Estimate, Quality
 from wearcast.signals.series import Series
 from wearcast.v1 import estimate_pb2, machine_health_pb2
+
+
+END_OF_9998_US = 253_370_764_799_999_999
 
 
 def _answer(*fractions: float) -> Estimate:
@@ -22,6 +28,23 @@ def _answer(*fractions: float) -> Estimate:
         if window is not None
     ]
     return answers[-1]
+
+
+@pytest.mark.parametrize("step", [1e-9, 1e-13, 1e-30, 1.5e-45])
+@pytest.mark.parametrize("end_us", [START_US, END_OF_9998_US])
+def test_far_crossing_travels_whole_and_has_no_time_after_9999(step: float, end_us: int) -> None:
+    estimate = replace(_answer(*(step * n for n in range(20))), window_end_us=end_us)
+    crossing = estimate.remaining_life.line.crossings[1]
+    assert crossing.state is CrossingState.AHEAD
+    assert crossing.remaining_s == pytest.approx(10 / step, rel=1e-6)
+    decoded = decode_estimate(encode_estimate(estimate))
+    assert decoded == estimate
+    text = make_json(Result("pump", tiny_contract(), [decoded]))
+    (row,) = json.loads(text, parse_constant=pytest.fail)["estimates"]
+    assert row["line_reaches_1.0"] == "AHEAD"
+    time = row["line_reaches_1.0_at"]
+    assert time is None or time.startswith("2340-10-04T15:56:50")
+    assert (time is None) == (step < 1e-9 or end_us == END_OF_9998_US)
 
 
 def test_unknown_quality_flags_keep_their_number() -> None:
