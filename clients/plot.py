@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from wearcast.clients.results import Result
 from wearcast.signals.clock import format_time
-from wearcast.signals.estimate import Estimate
+from wearcast.signals.estimate import Band, Estimate
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f5fa8", "#d9822b", "#b3261e", "#6b7280"
 _BANDS = ("#e8f3ea", "#fdf5dc", "#fbe6d4", "#f8d9d6")
 _HOUR_S = 3600.0
 _TICKS = (
-    (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (36_000, "10 h"),
+    (10, "10 s"), (60, "1 min"), (180, "3 min"), (600, "10 min"), (3_600, "1 h"), (10_800, "3 h"),
+    (36_000, "10 h"),
     (360_000, "100 h"), (3_600_000, "1,000 h"),
 )  # fmt: skip
 
@@ -38,6 +39,7 @@ def draw_png(result: Result) -> bytes:
     upper.set_ylabel("life fraction (0 new, 1 failed)")
     lower.set_ylabel("remaining life")
     lower.set_xlabel("operating time (h)")
+    figure.align_ylabels()
     content = io.BytesIO()
     figure.savefig(
         content, format="png", metadata={"Description": f"{len(result.estimates)} estimates"}
@@ -60,12 +62,16 @@ def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
     lives = [item.remaining_life for item in result.estimates]
     thresholds = result.contract.rul.thresholds if result.contract.rul is not None else ()
     edges = (0.0, *thresholds[:3], 1.1)
-    for low, high, colour in zip(edges, edges[1:], _BANDS, strict=False):
+    for low, high, band, colour in zip(edges, edges[1:], Band, _BANDS, strict=False):
         axes.axhspan(low, high, color=colour, zorder=0)
-    for level in thresholds[2:]:
+        axes.annotate(
+            band.value.lower(), (0.005, low + 0.02), xycoords=("axes fraction", "data"),
+            color=_GREY, fontsize=8,
+        )  # fmt: skip
+    for level, name in zip(thresholds[2:], ("alarm", "failed"), strict=False):
         axes.axhline(level, color=_RED, linewidth=1, linestyle="--", zorder=1)
         axes.annotate(
-            f"{level:g}", (1.005, level), xycoords=("axes fraction", "data"), color=_RED,
+            f"{level:g} {name}", (1.005, level), xycoords=("axes fraction", "data"), color=_RED,
             fontsize=8, verticalalignment="center",
         )  # fmt: skip
     fractions = [life.life_fraction for life in lives]
@@ -103,9 +109,10 @@ def _draw_rul(axes: Axes, ages_h: NDArray[np.float64], estimates: Sequence[Estim
     axes.grid(color=_GREY, alpha=0.2)
     # From seconds to weeks: only a logarithmic axis shows the last minutes too.
     axes.set_yscale("log")
-    lowest, highest = 10.0, max(float(np.percentile(high, 98)), 2 * _HOUR_S)
-    axes.set_ylim(lowest, 1.5 * highest)
-    shown = [tick for tick in _TICKS if tick[0] <= 1.5 * highest]
+    lowest = max(float(low.min()) / 2, 5.0)
+    highest = 1.5 * max(float(np.percentile(high, 98)), 2 * _HOUR_S)
+    axes.set_ylim(lowest, highest)
+    shown = [tick for tick in _TICKS if lowest <= tick[0] <= highest]
     axes.set_yticks([seconds for seconds, _ in shown], [label for _, label in shown])
     axes.minorticks_off()
     axes.legend(loc="lower left", fontsize=8)
