@@ -76,6 +76,9 @@ def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
         )  # fmt: skip
     fractions = [life.life_fraction for life in lives]
     axes.plot(ages_h, fractions, ".", color=_BLUE, markersize=3, alpha=0.6, label="life fraction")
+    values = [np.nan if life.line.value is None else life.line.value for life in lives]
+    label = f"line through {lives[-1].line.points} of them, corrected"
+    axes.plot(ages_h, values, color=_ORANGE, linewidth=1, label=label)
     line = lives[-1].line
     if line.value is not None and line.slope_per_s is not None:
         slope_per_h = line.slope_per_s * _HOUR_S
@@ -86,8 +89,8 @@ def _draw_life(axes: Axes, ages_h: NDArray[np.float64], result: Result) -> None:
         if slope_per_h > 0 and line.value < 1:
             end_h += min((1 - line.value) / slope_per_h, 0.25 * (last_h - float(ages_h[0])))
         xs = np.array([start_h, end_h])
-        label = f"line through the last {line.points}"
-        axes.plot(xs, line.value + slope_per_h * (xs - last_h), color=_ORANGE, label=label)
+        ys = line.value + slope_per_h * (xs - last_h)
+        axes.plot(xs, ys, color=_ORANGE, linestyle="--", label="the newest line")
     axes.set_ylim(0, 1.1)
     axes.legend(loc="lower right", fontsize=8)
 

@@ -41,7 +41,7 @@ class Notices:
                 yield pb.Notice(
                     code=pb.NOTICE_CODE_LIFE_ALARM,
                     sequence=estimate.sequence,
-                    text=f"life fraction {life.life_fraction:.3f} at {now}; "
-                    f"{life.rul_s:.0f} s of life left",
+                    text=f"life used {life.line.value or life.life_fraction:.2f} by the line, "
+                    f"at {now}; {life.rul_s:.0f} s of life left",
                 )
             self._alarm = life.alarm
