@@ -46,6 +46,8 @@ def decode_error(error: grpc.RpcError, address: str) -> WearcastError:
     status, message, reason = error.code().name, error.details() or "", _reason(error)
     if status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"} or _is_cut(message, reason):
         return UnreachableError(f"server {address}: {message or status}")
+    if status == "UNIMPLEMENTED":
+        return UnreachableError(f"server {address}: it is not wearcast's, or older: {message}")
     if reason == ReplacedError.reason:
         return ReplacedError(message)
     if status == "RESOURCE_EXHAUSTED" and reason == BusyError.reason:

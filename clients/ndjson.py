@@ -22,7 +22,7 @@ import numpy as np
 from wearcast.signals.clock import parse_time
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, MismatchError
-from wearcast.signals.series import Block
+from wearcast.signals.series import Block, check_sequence
 
 _TICK_S = 0.2
 _CHUNK_BYTES = 1 << 16
@@ -54,6 +54,7 @@ def parse_line(text: bytes, number: int, contract: Contract, expected: int) -> B
     except ValueError as error:
         raise InputError(f"line {number}: time", "an ISO 8601 time", repr(line.time)) from error
     sequence = expected if line.sequence is None else line.sequence
+    check_sequence(f"line {number}: sequence", sequence)
     if sequence < expected:
         raise InputError(f"line {number}: sequence", f"{expected} or more", sequence)
     names = [channel.name for channel in contract.channels]
@@ -70,7 +71,8 @@ def parse_line(text: bytes, number: int, contract: Contract, expected: int) -> B
             raise InputError(field, "a list of numbers", error) from error
         if len(samples) != contract.window:
             raise MismatchError(field, f"{contract.window} samples", len(samples))
-        values[row] = samples
+        with np.errstate(over="ignore"):  # to infinity, which no series takes
+            values[row] = samples
     return Block(sequence, start_us, contract.sample_rate_hz, values, sequence > expected)
 
 

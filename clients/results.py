@@ -116,13 +116,27 @@ def write_results(directory: Path, result: Result) -> list[Path]:
         from wearcast.clients.plot import draw_png  # noqa: PLC0415 - matplotlib is an extra
 
         contents[directory / f"{name}.png"] = draw_png(result)
+    make_folder(directory)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
             _write_whole(path, content)
     except OSError as error:
         raise InputError("out", "a folder to write to", error) from error
     return list(contents)
+
+
+def make_folder(directory: Path) -> None:
+    """Make a folder for results, if it is not there yet.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("out", "a folder to write to", error) from error
+    if not os.access(directory, os.W_OK):
+        raise InputError("out", "a folder to write to", f"{directory}, which is read-only")
 
 
 def can_plot() -> bool:

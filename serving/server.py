@@ -95,6 +95,8 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
         raise InputError("tls_cert, tls_key", expected, f"{error.filename}: {error}") from error
     except RuntimeError as error:
         got = f"{settings.listen}, which is taken or not of this machine"
+        if settings.tls_cert:
+            got += ", or a certificate and key that don't fit"
         raise InputError("listen", "an address to listen on", got) from error
     return f"{host}:{port}"
 

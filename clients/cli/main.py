@@ -1,12 +1,13 @@
 """The program `wearcast`: finds the verb, and turns errors into exit codes."""
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
 import click
 
-from wearcast.signals.errors import WearcastError
+from wearcast.signals.errors import InputError, WearcastError
 
 VERBS = {
     "demo": "Show all of it on a simulated bearing.",
@@ -56,11 +57,17 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program; errors of ours become one line on stderr and an exit code."""
+    # Read when gRPC is first imported. Its own lines about a failed connection say less than ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         program(prog_name="wearcast")
     except WearcastError as error:
         click.echo(f"wearcast: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # what can't be written, wherever a verb writes
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        click.echo(f"wearcast: {text}", err=True)
+        sys.exit(InputError.exit_code)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

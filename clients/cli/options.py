@@ -7,12 +7,31 @@ from typing import Any
 import click
 
 from wearcast.clients.client import DEFAULT_ADDRESS
+from wearcast.clients.results import make_folder
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def _check_address(_context: click.Context, _option: click.Parameter, address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port:
+        text = f"expected HOST:PORT, got {address!r}"
+        raise click.BadParameter(text)
+    return address
+
+
+def _make_out(
+    _context: click.Context, _option: click.Parameter, directory: Path | None
+) -> Path | None:
+    # Before the work, not after it: nobody wants to hear at its end that nothing can be written.
+    if directory is not None:
+        make_folder(directory)
+    return directory
+
+
 server: Decorator = click.option(
     "--server", "address", default=DEFAULT_ADDRESS, show_default=True, metavar="HOST:PORT",
-    help="The server to ask.",
+    callback=_check_address, help="The server to ask.",
 )  # fmt: skip
 tls_ca: Decorator = click.option(
     "--tls-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -31,6 +50,6 @@ age_at_start: Decorator = click.option(
 )  # fmt: skip
 out: Decorator = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Write NAME.json, NAME.csv and NAME.png there.",
+    callback=_make_out, help="Write NAME.json, NAME.csv and NAME.png there.",
 )  # fmt: skip
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -14,7 +14,6 @@ from wearcast.signals.estimate import CrossingState, Estimate, Quality
 from wearcast.signals.series import Series
 from wearcast.v1 import estimate_pb2, machine_health_pb2
 
-
 END_OF_9998_US = 253_370_764_799_999_999
 
 

@@ -3,6 +3,7 @@ import os
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,27 @@ def test_server_that_dies_while_lines_come_loses_none(tiny_models: Path, tmp_pat
                 again = running_server(tiny_models, *store, listen=server.address)
                 stack.enter_context(again)
         assert estimates == list(client.predict(blocks, model="tiny"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sequence": 2**64}, "line 2: sequence: expected at most 1099511627776, got 1844674"),
+        ({"sequence": 10**30}, "wearcast: line 2: "),
+        ({"value": 1e300}, "blocks[1].h[0]: expected a finite number, got inf"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_named(
+    tiny_server: RunningServer, changes: dict[str, Any], expected: str
+) -> None:
+    lines = [json.loads(_line(wearing_block(number, 10))) for number in (0, 1)]
+    lines[1]["channels"]["h"][0] = changes.pop("value", 0.5)
+    stdin = "".join(json.dumps(line) + "\n" for line in (lines[0], lines[1] | changes))
+    flags = ("--model", "tiny", "--server", tiny_server.address)
+    done = run("stream", "-", "--asset", f"big {expected}", *flags, stdin=stdin)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("\n") == 1
+    assert expected in done.stderr
 
 
 def test_stream_from_stdin(tiny_server: RunningServer) -> None:

@@ -3,8 +3,10 @@ import json
 import shutil
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -90,7 +92,7 @@ def test_replay_equals_prediction(
     assert "skipped acc_00021.csv: rows: expected 2560, got 2559" in done.stderr
     # The first estimate whose line is at 0.9 or over.
     first_alarm = next(row["sequence"] for row in printed if row["alarm"])
-    assert f"replayed: block {first_alarm}: life fraction" in done.stderr
+    assert f"replayed: block {first_alarm}: life used" in done.stderr
 
 
 def test_skipped_files_are_told_and_declared_alike_everywhere(
@@ -193,6 +195,35 @@ def test_unreachable_server_is_named(bearing: Path) -> None:
             assert f"no server answers at {address}" in errors
 
 
+def test_server_of_something_else_is_named(bearing: Path) -> None:
+    other = grpc.server(ThreadPoolExecutor(1))
+    address = f"127.0.0.1:{other.add_insecure_port('127.0.0.1:0')}"
+    other.start()
+    for verb in (["models"], ["predict", bearing], ["stream", "--replay", bearing]):
+        done = run(*verb, "--server", address)
+        expected = f"wearcast: server {address}: it is not wearcast's, or older: Method not found!"
+        assert (done.returncode, done.stderr) == (4, expected + "\n")
+    other.stop(None)
+
+
+def test_folder_that_can_not_be_written_is_named_before_the_work(
+    server: RunningServer, models: Path, bearing: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "out"
+    for verb in (
+        ["predict", bearing, "--local", models],
+        ["stream", "--replay", bearing, "--speed", "max", "--server", server.address],
+        ["simulate", "bearing"],
+        ["demo"],
+    ):
+        done = run(*verb, "--out", out)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.count("\n") == 1
+        assert "Not a directory" in done.stderr
+        assert str(out) in done.stderr
+
+
 def test_unknown_model_is_a_mismatch(server: RunningServer, models: Path, bearing: Path) -> None:
     for where in (["--server", server.address], ["--local", models]):
         done = run("predict", bearing, "--model", "nobody", *where)
@@ -254,6 +285,8 @@ def test_plain_csv_file_is_a_whole_recording(tiny_server: RunningServer, tmp_pat
         ["stream", "--replay", ".", "--speed", "fast"],
         ["stream", "--replay", ".", "--speed", "-2"],
         ["models", "--nonsense"],
+        ["models", "--server", ""],
+        ["models", "--server", "127.0.0.1"],
         ["nonsense"],
     ],
 )

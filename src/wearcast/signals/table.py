@@ -103,7 +103,9 @@ def _read_columns(path: Path, names: list[str]) -> tuple[NDArray[np.int64], NDAr
 
 def _find_column(path: Path, columns: list[str], name: str) -> int:
     if columns.count(name) != 1:
-        raise InputError(f"{path.name}: header", f"one column {name!r}", ", ".join(columns))
+        raise InputError(
+            f"{path.name}: header", f"one column {name!r}", ", ".join(columns) or "none"
+        )
     return columns.index(name)
 
 
