@@ -124,7 +124,7 @@ def _parse_speed(text: str) -> float:
         speed = 0.0 if text == "max" else float(text)
     except ValueError:
         speed = -1.0
-    if not 0 <= speed < float("inf"):
+    if text != "max" and not 0 < speed < float("inf"):
         message = f"--speed: expected a number above 0, or max, got {text}"
         raise click.UsageError(message)
     return speed

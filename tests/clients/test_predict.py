@@ -284,6 +284,7 @@ def test_plain_csv_file_is_a_whole_recording(tiny_server: RunningServer, tmp_pat
         ["stream", "-", "--asset", "a", "--replay", "."],
         ["stream", "--replay", ".", "--speed", "fast"],
         ["stream", "--replay", ".", "--speed", "-2"],
+        ["stream", "--replay", ".", "--speed", "0"],
         ["models", "--nonsense"],
         ["models", "--server", ""],
         ["models", "--server", "127.0.0.1"],

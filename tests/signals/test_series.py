@@ -222,6 +222,14 @@ def test_a_bad_age_is_refused(age_s: float) -> None:
         Series(tiny_contract(), age_at_start_s=age_s)
 
 
+@pytest.mark.parametrize("start_us", [-1, 253_370_764_800_000_000])
+def test_a_time_that_has_no_text_is_refused(start_us: int) -> None:
+    series = Series(contract_of(1))
+    with pytest.raises(InputError, match=r"blocks\[0\].start_time: expected a time from 1970 to"):
+        series.push(replace(block_of(0), start_us=start_us))
+    assert series.push(replace(block_of(0), start_us=253_370_764_799_999_999)) is not None
+
+
 def test_a_number_that_no_block_has_is_refused() -> None:
     series = Series(contract_of(1))
     with pytest.raises(InputError, match="sequence: expected at most 1099511627776, got 1099"):

@@ -21,6 +21,7 @@ from wearcast.signals.life import LifeTracker
 # Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
 MAX_SEQUENCE = 2**40
 MAX_AGE_S = 1e10
+MAX_START_US = 253_370_764_800_000_000  # 9999-01-01: room for the window's end before year 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ class Series:
 
         Raises:
             MismatchError: number of channels, length or sample rate is not the contract's.
-            InputError: a value is not finite, or the sequence number repeats, goes back, jumps or
-                is no machine's.
+            InputError: a value is not finite, the time or the sequence number is no machine's, or
+                the sequence number repeats, goes back or jumps.
         """
         self._check(block)
         if block.after_gap:
@@ -170,6 +171,13 @@ class Series:
     def _check(self, block: Block) -> None:
         contract = self._contract
         check_sequence("sequence", block.sequence)
+        if not 0 <= block.start_us < MAX_START_US:
+            raise InputError(
+                f"blocks[{block.sequence}].start_time",
+                "a time from 1970 to 9998, UTC",
+                f"{block.start_us / 1e6:g} s after 1970",
+                reason="TIME",
+            )
         if block.values.ndim != 2 or block.values.shape[0] != len(contract.channels):  # noqa: PLR2004
             names = ", ".join(channel.name for channel in contract.channels)
             expected = f"{len(contract.channels)} ({names})"
