@@ -19,6 +19,8 @@ LEAST_HELD_OUT = 3
 WEIGHTS = (0.0, 0.1, 0.25, 0.5, 1.0)
 WHOLE_LIFE = (0.0, 1.0)
 _LEVELS = 21
+# Nor do lives spread less, however alike the few that are known.
+_LEAST_LOG_SPREAD = 0.05
 # No model of life fraction errs less than this on a bearing it has not seen.
 _LEAST_SPREAD = 0.05
 # A line that follows the truth less than this says nothing that could be corrected.
@@ -42,6 +44,7 @@ class HeldOut(msgspec.Struct, frozen=True):
         rows = []
         for share in shares:
             seen = max(round(share * self.life_s / self.hop_s), self.sequence + 1)
+            seen = min(seen, round(self.life_s / self.hop_s) - 1)  # before it has failed
             stop = seen - self.sequence + 1
             recent = self.fractions[max(0, stop - points) : stop].astype(np.float64)
             line = fit_line(np.arange(len(recent), dtype=np.float64) * self.hop_s, recent)
@@ -56,7 +59,7 @@ def fit_prior(lives_s: list[float]) -> tuple[float, float]:
     """
     logs = np.log(lives_s)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
-    return float(logs.mean()), spread * math.sqrt(1 + 1 / len(logs))
+    return float(logs.mean()), max(spread * math.sqrt(1 + 1 / len(logs)), _LEAST_LOG_SPREAD)
 
 
 def fit_calibration(

@@ -70,6 +70,8 @@ def evaluate_left_out(
         for bearing in left_out:
             others = {name: item for name, item in recordings.items() if name != bearing}
             trained = train_rul(others, architecture, seed=seed, settings=settings)
+            if trained.interrupted:  # half a training would pass for a whole one
+                raise KeyboardInterrupt
             results.append(_judge(architecture, trained, others, recordings[bearing], seed))
             on_trained()
     return results
@@ -224,6 +226,8 @@ def evaluate_test(
     results = []
     for seed in range(seeds):
         trained = train_rul(recordings, architecture, seed=seed, settings=settings)
+        if trained.interrupted:
+            raise KeyboardInterrupt
         ways = learned_ways(architecture, trained, recordings)
         for name, recording in tests.items():
             _, ages, values = follow(trained, recording)

@@ -50,7 +50,7 @@ def fit(
 ) -> bool:
     """Train a model in place; it ends with the weights that did best on the validation run.
 
-    Returns True where Ctrl-C cut it short.
+    Returns True where Ctrl-C cut it short after an epoch or more.
     """
     sequence = model.config.sequence
     generator = torch.Generator().manual_seed(seed)
@@ -94,6 +94,8 @@ def fit(
                 best, best_loss = _copy(model), loss_now
             on_epoch(Epoch(epoch, total / steps, loss_now))
     except KeyboardInterrupt:
+        if best_loss == float("inf"):
+            raise
         interrupted = True
     model.load_state_dict(best)
     model.eval()

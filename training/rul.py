@@ -120,19 +120,24 @@ def train_rul(
 
         training = [runs[name] for name in split.training]
         validation = runs[split.validation]
-        interrupted = fit(
-            model, training, validation, config, seed=seed * 1000 + member, on_epoch=note
-        )
-        models.append(model)
-        if split.held_out is not None:
-            features = encode_run(model, runs[split.held_out].snapshots)
-            fractions = score_features(model, features)
-            life_s = len(fractions) + sequence - 1
-            held_out[split.held_out] = HeldOut(fractions, life_s * HOP_S, sequence, HOP_S)
+        try:
+            interrupted = fit(
+                model, training, validation, config, seed=seed * 1000 + member, on_epoch=note
+            )
+            models.append(model)
+            if split.held_out is not None:
+                features = encode_run(model, runs[split.held_out].snapshots)
+                fractions = score_features(model, features)
+                life_s = len(fractions) + sequence - 1
+                held_out[split.held_out] = HeldOut(fractions, life_s * HOP_S, sequence, HOP_S)
+        except KeyboardInterrupt:  # before a first epoch: there is nothing of this member to keep
+            if not models:
+                raise
+            interrupted = True
         if interrupted:
             break
     whole = type(models[0]).join(models)
-    lives_s = {name: len(recording) * HOP_S for name, recording in recordings.items()}
+    lives_s = {name: len(recordings[name]) * HOP_S for name in names}
     summary = {
         "bearings": names,
         "splits": [msgspec.to_builtins(asdict(split)) for split in splits[: len(models)]],

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli.progress import open_progress
+from wearcast.signals.errors import InputError
 
 
 @click.group()
@@ -91,7 +92,9 @@ def rul(
     costs: list[StepCost] = []
     settings = {} if epochs is None else {"epochs": epochs}
     paths = choose_bearings(data, split_names(bearings))
-    left_out = list(choose_bearings(data, split_names(hold_out) or list(paths)))
+    left_out = [name for name in paths if name in split_names(hold_out)] or list(paths)
+    for name in set(split_names(hold_out)) - set(paths):
+        raise InputError("hold-out", f"some of {', '.join(paths)}", name)
     tests = {}
     if (data / "Test_set").is_dir() and not hold_out:
         found = choose_bearings(data / "Test_set")

@@ -7,9 +7,11 @@ import wearcast
 from wearcast.export.model_folder import export_checkpoint
 from wearcast.training.checkpoint import save_checkpoint
 
-BUNDLED = sorted((Path(wearcast.__file__).parent / "models").glob("*/*/"))
+MODELS = Path(wearcast.__file__).parent / "models"
+BUNDLED = sorted(MODELS.glob("*/*/"))
+assert MODELS / "bearing-rul" / "1" in BUNDLED, "the bundled model is missing"
 SEQUENCE = 3
-FRESH = {"cnn-lstm": {"sequence": SEQUENCE}}
+FRESH = {"cnn-lstm": {"sequence": SEQUENCE}, "compact": {"sequence": SEQUENCE, "members": 2}}
 
 
 @pytest.fixture(scope="session")

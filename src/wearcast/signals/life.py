@@ -71,8 +71,8 @@ def remaining_cdf(
     if inside.any():
         log_density = np.where(inside, log_density, -np.inf)
     density = np.exp(log_density - log_density.max())
-    cdf = np.cumsum(density) - 0.5 * density
-    cdf /= density.sum()
+    total = np.cumsum(density)
+    cdf = (total - 0.5 * density) / total[-1]  # a sum in another order could give more than 1
     if c.levels:
         cdf = np.interp(cdf, c.levels, np.linspace(0.0, 1.0, len(c.levels)))
     return np.asarray(cdf)
