@@ -1,7 +1,6 @@
 """The program `wearcast`: finds the verb, and turns errors into exit codes."""
 
 import importlib
-import os
 import sys
 from typing import NoReturn
 
@@ -57,8 +56,6 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program; errors of ours become one line on stderr and an exit code."""
-    # Read when gRPC is first imported. Its own lines about a failed connection say less than ours.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         program(prog_name="wearcast")
     except WearcastError as error:

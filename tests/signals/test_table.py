@@ -93,7 +93,7 @@ def test_every_way_to_write_it_reads_alike(
 HEADER = "time,h,v\n"
 ROW_0, ROW_1 = "2023-11-14T22:13:20.0Z,1,2\n", "2023-11-14T22:13:20.1Z,3,4\n"
 BAD_TABLES = {
-    "a.csv: header: expected one column 'time', got ": "",
+    "a.csv: header: expected one column 'time', got none": "",
     "a.csv: header: expected one column 'time', got date, h, v": "date,h,v\n" + ROW_0,
     "a.csv: header: expected one column 'v', got time, h, w": "time,h,w\n" + ROW_0,
     "a.csv: header: expected one column 'v', got time, h, v, v": "time,h,v,v\n" + ROW_0,
