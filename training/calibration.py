@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -28,7 +30,8 @@ _LEAST_SLOPE = 0.2
 Range = tuple[float, float]
 
 
-class HeldOut(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, eq=False)
+class HeldOut:
     """What a model that never saw a run to failure said of it.
 
     fractions: float32 (N - sequence + 1,), life fraction of each window. life_s: the whole life.
@@ -41,15 +44,21 @@ class HeldOut(msgspec.Struct, frozen=True):
 
     def at(self, shares: tuple[float, ...], points: int) -> NDArray[np.float64]:
         """Rows (age_s, line value) at shares of life, the line through `points` fractions."""
-        rows = []
-        for share in shares:
-            seen = max(round(share * self.life_s / self.hop_s), self.sequence + 1)
-            seen = min(seen, round(self.life_s / self.hop_s) - 1)  # before it has failed
-            stop = seen - self.sequence + 1
-            recent = self.fractions[max(0, stop - points) : stop].astype(np.float64)
-            line = fit_line(np.arange(len(recent), dtype=np.float64) * self.hop_s, recent)
-            rows.append((seen * self.hop_s, 0.0 if line is None else line[1]))
-        return np.array(rows)
+        return _rows(self, shares, points)
+
+
+@lru_cache(maxsize=256)
+def _rows(item: HeldOut, shares: tuple[float, ...], points: int) -> NDArray[np.float64]:
+    """What `HeldOut.at` gives; each weight that is tried asks for the same again."""
+    rows = []
+    for share in shares:
+        seen = max(round(share * item.life_s / item.hop_s), item.sequence + 1)
+        seen = min(seen, round(item.life_s / item.hop_s) - 1)  # before it has failed
+        stop = seen - item.sequence + 1
+        recent = item.fractions[max(0, stop - points) : stop].astype(np.float64)
+        line = fit_line(np.arange(len(recent), dtype=np.float64) * item.hop_s, recent)
+        rows.append((seen * item.hop_s, 0.0 if line is None else line[1]))
+    return np.array(rows)
 
 
 def fit_prior(lives_s: list[float]) -> tuple[float, float]:
@@ -121,7 +130,7 @@ def fit_fractions(prior: RulCalibration, held_out: Mapping[str, HeldOut]) -> Rul
         prior,
         fraction_intercept=float(intercept),
         fraction_slope=float(slope),
-        fraction_sd=max(float(errors.std()), _LEAST_SPREAD),
+        fraction_sd=max(float(np.sqrt(np.mean(errors**2))), _LEAST_SPREAD),
     )
 
 

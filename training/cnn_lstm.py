@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wearcast.training.config import TrainingConfig
+from wearcast.training.config import Count, TrainingConfig
 from wearcast.training.rul_model import RulModel
 from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage
 
@@ -29,14 +29,14 @@ class CnnLstmConfig:
     `sequence` is the number of snapshots in a window: no weight depends on it.
     """
 
-    channels: int = 2
-    window: int = 2560
-    sequence: int = 10
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    dense: int = 256
-    features: int = 128
-    hidden: int = 256
-    layers: int = 2
+    channels: Count = 2
+    window: Count = 2560
+    sequence: Count = 10
+    widths: tuple[Count, ...] = (16, 32, 64, 128)
+    dense: Count = 256
+    features: Count = 128
+    hidden: Count = 256
+    layers: Count = 2
 
 
 class CnnLstm(RulModel):

@@ -8,13 +8,15 @@ bearings that they had not seen. Each member of the ensemble left out another be
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wearcast.training.config import TrainingConfig
+from wearcast.training.config import Count, TrainingConfig
 from wearcast.training.rul_model import RulModel
 
 TRAINING = TrainingConfig(
@@ -43,12 +45,12 @@ _JITTER = 0.3
 class CompactConfig:
     """Sizes of the model: `sequence` snapshots are averaged, each member has two hidden layers."""
 
-    channels: int = 2
-    window: int = 2560
-    sequence: int = 10
-    members: int = 1
-    hidden: int = 8
-    dropout: float = 0.3
+    channels: Count = 2
+    window: Count = 2560
+    sequence: Count = 10
+    members: Count = 1
+    hidden: Count = 8
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.3
 
 
 class SpectralFeatures(nn.Module):

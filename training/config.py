@@ -1,6 +1,13 @@
 """How a model is trained; each architecture brings its own defaults."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -13,11 +20,11 @@ class TrainingConfig:
     member for each bearing, which that member never sees, and calibrate on what it says of it.
     """
 
-    epochs: int
-    runs: int
-    run_length: int
-    steps: int
-    learning_rate: float
-    weight_decay: float
-    clip_norm: float
+    epochs: Count
+    runs: Count
+    run_length: Count
+    steps: Annotated[int, Meta(ge=0)]
+    learning_rate: Positive
+    weight_decay: NotNegative
+    clip_norm: Positive
     leave_one_out: bool

@@ -1,7 +1,7 @@
 """The training loop: one model, some bearings to learn from, one to choose the best weights by."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,12 +24,13 @@ class Epoch:
     validation_loss: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run to failure: `snapshots` float32 (N, channels, window), `target` (N,) from 0 to 1."""
 
     snapshots: Tensor
     target: Tensor
+    _fixed: list[Tensor] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
     def of(cls, recording: Recording) -> "Run":
@@ -37,6 +38,14 @@ class Run:
         numbers = torch.from_numpy(recording.numbers)
         target = numbers.double() / float(recording.numbers[-1])
         return cls(torch.from_numpy(recording.values), target.float())
+
+    def features(self, model: RulModel) -> Tensor:
+        """Features float32 (N, F); made once for all models of a kind whose encoder is fixed."""
+        if not model.encoder_is_fixed:
+            return encode_run(model, self.snapshots)
+        if not self._fixed:
+            self._fixed.append(encode_run(model, self.snapshots))
+        return self._fixed[0]
 
 
 def fit(
@@ -56,11 +65,10 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     fixed = model.encoder_is_fixed
-    inputs = [encode_run(model, run.snapshots) if fixed else run.snapshots for run in training]
+    inputs = [run.features(model) if fixed else run.snapshots for run in training]
     if fixed:
         shares = [torch.full((len(item),), 1 / len(item) / len(inputs)) for item in inputs]
         model.fit_scaling(torch.cat(inputs), torch.cat(shares))
-    checked = encode_run(model, validation.snapshots) if fixed else validation.snapshots
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
@@ -69,6 +77,10 @@ def fit(
     steps = config.steps or -(-windows // (config.runs * config.run_length))
     best, best_loss = _copy(model), float("inf")
     interrupted = False
+    threads = torch.get_num_threads()
+    if fixed:
+        # What is left is small: threads would only wait for each other.
+        torch.set_num_threads(1)
     try:
         for epoch in range(1, config.epochs + 1):
             model.train()
@@ -86,8 +98,7 @@ def fit(
                 optimizer.step()
                 total += loss.item()
             model.eval()
-            features = checked if fixed else encode_run(model, checked)
-            predicted = score_features(model, features)
+            predicted = score_features(model, validation.features(model))
             error = predicted - validation.target[sequence - 1 :].numpy()
             loss_now = float(np.mean(error**2))
             if loss_now < best_loss:
@@ -97,6 +108,8 @@ def fit(
         if best_loss == float("inf"):
             raise
         interrupted = True
+    finally:
+        torch.set_num_threads(threads)
     model.load_state_dict(best)
     model.eval()
     return interrupted

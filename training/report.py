@@ -194,7 +194,7 @@ def _alarms(results: Sequence[BearingResult], ways: Sequence[str]) -> str:
     weights = [np.full(len(item), 1 / len(item)) for item in remaining]
     rows = []
     for place, horizon_s in enumerate(HORIZONS_S):
-        for way in (*ways, "line"):
+        for way in (*(way for way in ways if not way.endswith(", told")), "line"):
             scores = [
                 item.line if way == "line" else item.ways[way].probabilities[:, place]
                 for item in first

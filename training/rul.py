@@ -7,17 +7,19 @@ from typing import Any
 import msgspec
 import torch
 
-from wearcast.signals.errors import InputError
+from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.recording import Recording
 from wearcast.training.architectures import build, training_defaults
 from wearcast.training.calibration import HeldOut, fit_calibration
 from wearcast.training.checkpoint import Checkpoint
-from wearcast.training.fit import Epoch, Run, encode_run, fit, score_features
+from wearcast.training.fit import Epoch, Run, fit, score_features
 from wearcast.training.rul_model import RulModel
 
 # PRONOSTIA: two accelerometers, one snapshot each 10 s (Nectoux et al., PHM 2012).
 CHANNELS = (("horizontal", "g"), ("vertical", "g"))
 HOP_S = 10.0
+# Sizes that follow from the recordings, not from a configuration.
+_GIVEN = ("channels", "window", "members")
 # What each member is trained without: for the errors it is judged by, and for its best weights.
 LEAST_BEARINGS = 3
 
@@ -97,7 +99,7 @@ def train_rul(
     if len(names) < LEAST_BEARINGS:
         raise InputError("bearings", f"{LEAST_BEARINGS} or more", len(names))
     config = training_defaults(architecture, settings or {})
-    plain = dict(sizes or {})
+    plain = _complete_sizes(sizes or {}, recordings[names[0]])
     sequence = build(architecture, plain).config.sequence
     shortest = config.run_length + sequence
     runs = {}
@@ -126,8 +128,7 @@ def train_rul(
             )
             models.append(model)
             if split.held_out is not None:
-                features = encode_run(model, runs[split.held_out].snapshots)
-                fractions = score_features(model, features)
+                fractions = score_features(model, runs[split.held_out].features(model))
                 life_s = len(fractions) + sequence - 1
                 held_out[split.held_out] = HeldOut(fractions, life_s * HOP_S, sequence, HOP_S)
         except KeyboardInterrupt:  # before a first epoch: there is nothing of this member to keep
@@ -153,13 +154,22 @@ def train_rul(
         state_dict=whole.state_dict(),
         channels=CHANNELS,
         sample_rate_hz=next(iter(recordings.values())).sample_rate_hz,
-        window=next(iter(recordings.values())).values.shape[-1],
+        window=plain["window"],
         hop_s=HOP_S,
         sequence=sequence,
         rul=fit_calibration(lives_s, held_out),
         training=summary,
     )
     return Trained(checkpoint, whole, history, held_out, interrupted)
+
+
+def _complete_sizes(sizes: Mapping[str, Any], recording: Recording) -> dict[str, Any]:
+    """The sizes asked for and those that follow from the recordings."""
+    for key in _GIVEN:
+        if key in sizes:
+            raise ArtefactError("model", "sizes that the recordings do not give", key)
+    _, channels, window = recording.values.shape
+    return {**sizes, "channels": channels, "window": window}
 
 
 def _validation_rmse(history: list[MemberEpoch]) -> float | None:

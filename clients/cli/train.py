@@ -149,4 +149,7 @@ def _read_config(path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     unknown = set(tables) - {"training", "model"}
     if unknown:
         raise InputError(f"{path}", "tables [training] and [model]", f"[{min(unknown)}]")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise InputError(str(path), f"a table [{name}]", f"{name} = {table}")
     return tables.get("training", {}), tables.get("model", {})

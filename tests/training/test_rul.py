@@ -190,7 +190,7 @@ def test_the_cnn_lstm_trains_through_the_same_loop() -> None:
         lives,
         "cnn-lstm",
         settings={"epochs": 2, "run_length": 4, "steps": 2, "learning_rate": 1e-2},
-        sizes=SMALL_CNN_LSTM,
+        sizes={key: SMALL_CNN_LSTM[key] for key in SMALL_CNN_LSTM.keys() - {"channels", "window"}},
     )
     assert [(it.member, it.epoch) for it in trained.history] == [(0, 1), (0, 2)]
     assert trained.held_out == {}
@@ -202,3 +202,17 @@ def test_the_cnn_lstm_trains_through_the_same_loop() -> None:
     torch.manual_seed(0)
     untrained = type(model)(model.config).state_dict()
     assert not torch.equal(untrained["output.weight"], model.state_dict()["output.weight"])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 0}, {"steps": -1}, {"runs": 0}, {"clip_norm": 0.0}]
+)
+def test_a_setting_out_of_range_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ArtefactError, match="training"):
+        train_rul(make_lives(3, snapshots=20), settings=settings)
+
+
+@pytest.mark.parametrize("sizes", [{"window": 1280}, {"members": 3}, {"hidden": 0}])
+def test_sizes_that_recordings_give_or_nothing_has_are_refused(sizes: dict[str, int]) -> None:
+    with pytest.raises(ArtefactError, match=r"model|config"):
+        train_rul(make_lives(3, snapshots=20), sizes=sizes)

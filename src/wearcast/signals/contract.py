@@ -3,14 +3,16 @@
 It travels as JSON in the metadata of each ONNX file under the key `CONTRACT_KEY`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from wearcast.signals.errors import ArtefactError
 
 CONTRACT_KEY = "wearcast.contract"
 FORMAT = 1
+Positive = Annotated[float, Meta(gt=0)]
 
 
 class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,12 +42,12 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     prior_log_mean: float
-    prior_log_sd: float
-    line_points: int = 60
+    prior_log_sd: Positive
+    line_points: Annotated[int, Meta(ge=2)] = 60
     fraction_intercept: float = 0.0
-    fraction_slope: float = 1.0
-    fraction_sd: float = 1.0
-    fraction_weight: float = 0.0
+    fraction_slope: Positive = 1.0
+    fraction_sd: Positive = 1.0
+    fraction_weight: Annotated[float, Meta(ge=0)] = 0.0
     levels: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = (0.4, 0.7, 0.9, 1.0)
     horizons_s: tuple[float, ...] = (600.0, 1800.0, 3600.0)
