@@ -87,11 +87,12 @@ def _judge(
     life_s = len(recording) * HOP_S
     fractions, ages, values = follow(trained, recording)
     true = ages / life_s
-    mean_life_s = np.mean([len(item) for item in others.values()]) * HOP_S
+    lives_s = [len(item) * HOP_S for item in others.values()]
     said = {
         architecture: fractions,
         "constant": np.full_like(true, 0.5),
-        "elapsed / mean life": np.minimum(ages / mean_life_s, 1.0),
+        "elapsed / mean life": np.minimum(ages / np.mean(lives_s), 1.0),
+        "elapsed / median life": np.minimum(ages / np.median(lives_s), 1.0),
     }
     (reference,) = without_vibration({recording.name: life_s}).values()
     cut_ages = reference.at(CUTS, 2)[:, 0]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from wearcast.clients.cli import options
 from wearcast.clients.cli.progress import open_progress
 from wearcast.signals.errors import InputError
 
@@ -27,15 +28,8 @@ def command() -> None:
     metavar="DIR",
     help="Folder with Learning_set, and with Test_set if there is one.",
 )
-@click.option(
-    "--model",
-    "architecture",
-    type=click.Choice(["compact", "cnn-lstm"]),
-    default="compact",
-    show_default=True,
-    help="The kind of model.",
-)
-@click.option("--bearings", metavar="A,B,...", help="Use only these bearings.")
+@options.architecture
+@options.bearings
 @click.option("--hold-out", metavar="A,B,...", help="Leave out only these; else each in turn.")
 @click.option(
     "--seeds",
@@ -44,20 +38,15 @@ def command() -> None:
     show_default=True,
     help="Repeat with this many seeds.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes; else the model's own number.")
-@click.option(
-    "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where parsed recordings are kept.",
-)
+@options.epochs
+@options.cache
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.md",
     help="Write the tables there too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the means as JSON.")
+@options.as_json
 def rul(
     *, data: Path, architecture: str, bearings: str | None, hold_out: str | None, seeds: int,
     epochs: int | None, cache: Path | None, out: Path | None, as_json: bool,
@@ -74,7 +63,6 @@ def rul(
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from wearcast.clients.cli.train import split_names  # noqa: PLC0415
     from wearcast.training.bearings import choose_bearings, load_bearings  # noqa: PLC0415
     from wearcast.training.evaluate import (  # noqa: PLC0415
         TEST_RUL_S,
@@ -91,9 +79,9 @@ def rul(
 
     costs: list[StepCost] = []
     settings = {} if epochs is None else {"epochs": epochs}
-    paths = choose_bearings(data, split_names(bearings))
-    left_out = [name for name in paths if name in split_names(hold_out)] or list(paths)
-    for name in set(split_names(hold_out)) - set(paths):
+    paths = choose_bearings(data, options.split_names(bearings))
+    left_out = [name for name in paths if name in options.split_names(hold_out)] or list(paths)
+    for name in set(options.split_names(hold_out)) - set(paths):
         raise InputError("hold-out", f"some of {', '.join(paths)}", name)
     tests = {}
     if (data / "Test_set").is_dir() and not hold_out:

@@ -53,3 +53,20 @@ out: Decorator = click.option(
     callback=_make_out, help="Write NAME.json, NAME.csv and NAME.png there.",
 )  # fmt: skip
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+architecture: Decorator = click.option(
+    "--model", "architecture", type=click.Choice(["compact", "cnn-lstm"]), default="compact",
+    show_default=True, help="The kind of model.",
+)  # fmt: skip
+bearings: Decorator = click.option("--bearings", metavar="A,B,...", help="Only these bearings.")
+epochs: Decorator = click.option(
+    "--epochs", type=click.IntRange(min=1), help="Passes; else the model's own number."
+)
+cache: Decorator = click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Where parsed recordings are kept.",
+)  # fmt: skip
+
+
+def split_names(names: str | None) -> list[str]:
+    """Names in a list with commas; none of None."""
+    return [name.strip() for name in names.split(",") if name.strip()] if names else []

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from wearcast.clients.cli import options
 from wearcast.clients.cli.progress import open_progress
 from wearcast.signals.errors import InputError
 
@@ -37,15 +39,8 @@ def command() -> None:
     metavar="FILE.pth",
     help="The checkpoint; FILE.loss.csv and FILE.loss.png come beside it.",
 )
-@click.option(
-    "--model",
-    "architecture",
-    type=click.Choice(["compact", "cnn-lstm"]),
-    default="compact",
-    show_default=True,
-    help="The kind of model.",
-)
-@click.option("--bearings", metavar="A,B,...", help="Only these bearings.")
+@options.architecture
+@options.bearings
 @click.option("--hold-out", metavar="A,B,...", help="All but these bearings.")
 @click.option(
     "--config",
@@ -53,21 +48,16 @@ def command() -> None:
     metavar="FILE.toml",
     help="Tables [training] and [model] with other settings.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes; else the model's own number.")
+@options.epochs
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 10**9),
     default=0,
     show_default=True,
     help="The same seed gives the same weights.",
 )
-@click.option(
-    "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where parsed recordings are kept.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@options.cache
+@options.as_json
 def rul(
     *, data: Path, out: Path, architecture: str, bearings: str | None, hold_out: str | None,
     config: Path | None, epochs: int | None, seed: int, cache: Path | None, as_json: bool,
@@ -92,7 +82,7 @@ def rul(
     if epochs is not None:
         settings["epochs"] = epochs
     costs: list[StepCost] = []
-    paths = choose_bearings(data, split_names(bearings), split_names(hold_out))
+    paths = choose_bearings(data, options.split_names(bearings), options.split_names(hold_out))
     with measure("read", costs), open_progress("read", len(paths)) as advance:
         recordings = load_bearings(paths, cache, advance)
     total = count_epochs(len(recordings), architecture, settings)
@@ -110,9 +100,13 @@ def rul(
         plotted = plot_loss(out.with_suffix(".loss.png"), trained.history)
     summary = trained.checkpoint.training
     if as_json:
-        calibration = trained.checkpoint.rul
-        facts = {"checkpoint": str(out), "training": summary, "rul": _plain(calibration)}
-        click.echo(json.dumps({**facts, "costs": [vars(cost) for cost in costs]}, indent=2))
+        facts = {
+            "checkpoint": str(out),
+            "training": summary,
+            "rul": msgspec.to_builtins(trained.checkpoint.rul),
+            "costs": [vars(cost) for cost in costs],
+        }
+        click.echo(json.dumps(facts, indent=2))
         return
     if trained.interrupted:
         click.echo("stopped early: the best weights so far are kept", err=True)
@@ -125,17 +119,6 @@ def rul(
         f"{out}: {architecture}, {count:,} parameters, {len(summary['splits'])} member(s), "
         f"RMSE on the validation bearings {summary['validation_rmse']:.3f}"
     )
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401 whatever JSON can hold
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.to_builtins(value)
-
-
-def split_names(names: str | None) -> list[str]:
-    """Names in a list with commas; none of None."""
-    return [name.strip() for name in names.split(",") if name.strip()] if names else []
 
 
 def _read_config(path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:

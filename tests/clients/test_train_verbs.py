@@ -276,7 +276,8 @@ def test_evaluation_prints_the_means_and_writes_its_tables(
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
-    assert list(summary["life_fraction_rmse"]) == ["compact", "constant", "elapsed / mean life"]
+    names = ["compact", "constant", "elapsed / mean life", "elapsed / median life"]
+    assert list(summary["life_fraction_rmse"]) == names
     assert {"compact", "prior", "constant", "k x elapsed"} <= set(summary["ways"])
     for way in summary["ways"].values():
         assert 0 <= way["score"] <= 1
