@@ -38,9 +38,17 @@ def choose_bearings(
 def load_bearings(
     paths: dict[str, Path], cache: Path | None, advance: Callable[[], None] = lambda: None
 ) -> dict[str, Recording]:
-    """The recordings in bearing folders, parsed once into the cache."""
+    """The recordings in bearing folders, parsed once into the cache.
+
+    Raises:
+        InputError: a recording has gaps, so that nobody knows how old the bearing was when.
+    """
     recordings = {}
     for name, path in paths.items():
-        recordings[name] = load_bearing(path, cache)
+        recording = load_bearing(path, cache)
+        if recording.numbers[-1] + 1 != len(recording):
+            skipped = "; ".join(recording.skipped[:3]) or "files that are not there"
+            raise InputError(name, "every snapshot from the first to the last", f"gaps: {skipped}")
+        recordings[name] = recording
         advance()
     return recordings

@@ -99,11 +99,11 @@ def fit_calibration(
     ]
     odds = np.exp(np.array(likelihoods) - max(likelihoods))
     weight = float(odds @ np.array(weights) / odds.sum())
-    at_cuts = cross_distributions(lives_s, held_out, weight, used_between)
+    crossed = cross_distributions(lives_s, held_out, weight, used_between, shares)
     return msgspec.structs.replace(
         fit_fractions(prior, held_out),
         fraction_weight=weight,
-        levels=fit_levels(at_cuts, held_out),
+        levels=fit_levels(crossed, held_out, shares),
     )
 
 
@@ -182,7 +182,9 @@ def log_likelihood(
 
 
 def fit_levels(
-    answers: Mapping[str, NDArray[np.float64]], held_out: Mapping[str, HeldOut]
+    answers: Mapping[str, NDArray[np.float64]],
+    held_out: Mapping[str, HeldOut],
+    shares: tuple[float, ...],
 ) -> tuple[float, ...]:
     """Quantiles of the distribution functions at the true remaining lives, 0 and 1 at the ends.
 
@@ -192,7 +194,7 @@ def fit_levels(
     found = [
         np.interp(np.log(true_s), np.log(GRID_S), cdf)
         for name, cdfs in answers.items()
-        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name]), strict=True)
+        for cdf, true_s in zip(cdfs, true_remaining_s(held_out[name], shares), strict=True)
     ]
     inner = np.quantile(found, np.linspace(0, 1, _LEVELS)[1:-1])
     return (0.0, *(float(level) for level in inner), 1.0)

@@ -6,8 +6,7 @@ A dictionary with the keys of `Checkpoint` and `format`; nothing in it is code, 
 
 import hashlib
 import io
-import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,9 +65,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     contents = msgspec.structs.asdict(checkpoint)
     contents["rul"] = msgspec.to_builtins(checkpoint.rul)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
-    part = Path(name)
+    part = path.parent / f".{path.name}-{secrets.token_hex(8)}"
     try:
         # Given a path, torch writes its name into the file; given a file it does not.
         with part.open("wb") as file:

@@ -9,11 +9,12 @@ from wearcast.training.config import Count, TrainingConfig
 from wearcast.training.rul_model import RulModel
 from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage
 
-# The original's: Adam at 5e-5, batches of 32, gradients clipped at 0.2, 30 epochs.
+# The original's: Adam at 5e-5, batches of 32, gradients clipped at 0.2, 30 epochs. A batch is made
+# of four runs, so that it holds several bearings and times of life.
 TRAINING = TrainingConfig(
     epochs=30,
-    runs=1,
-    run_length=32,
+    runs=4,
+    run_length=8,
     steps=0,
     learning_rate=5e-5,
     weight_decay=0.0,

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from wearcast.signals.errors import InputError
 from wearcast.signals.recording import Recording
 from wearcast.training.config import TrainingConfig
 from wearcast.training.rul_model import RulModel
@@ -60,6 +61,9 @@ def fit(
     """Train a model in place; it ends with the weights that did best on the validation run.
 
     Returns True where Ctrl-C cut it short after an epoch or more.
+
+    Raises:
+        InputError: no epoch ended with a finite loss.
     """
     sequence = model.config.sequence
     generator = torch.Generator().manual_seed(seed)
@@ -110,6 +114,8 @@ def fit(
         interrupted = True
     finally:
         torch.set_num_threads(threads)
+    if best_loss == float("inf"):
+        raise InputError("training", "a loss that is a number", "NaN or infinity in every epoch")
     model.load_state_dict(best)
     model.eval()
     return interrupted

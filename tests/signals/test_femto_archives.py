@@ -26,13 +26,7 @@ def test_the_learning_set_has_7534_snapshots() -> None:
     assert sum(counts.values()) == 7534
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name == "Bearing3_1" else pytest.param(name, marks=pytest.mark.slow)
-        for name in LEARNING_SET
-    ],
-)
+@pytest.mark.parametrize("name", LEARNING_SET)
 def test_every_snapshot_of_a_bearing_is_read(name: str) -> None:
     folder = unpack_bearing("Learning_set", name)
     recording = read_bearing(folder)

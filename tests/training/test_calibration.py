@@ -161,7 +161,7 @@ def test_levels_are_the_quantiles_of_the_distribution_at_the_truth() -> None:
     item = HeldOut(np.zeros(1, dtype=np.float32), 10_000.0, sequence=1, hop_s=10.0)
     true_s = true_remaining_s(item)
     cdfs = np.stack([GRID_S / (GRID_S + left) for left in true_s * np.linspace(0.1, 4, len(CUTS))])
-    found = np.array(fit_levels({"a": cdfs}, {"a": item}))
+    found = np.array(fit_levels({"a": cdfs}, {"a": item}, CUTS))
     exact = np.quantile(1 / (1 + np.linspace(0.1, 4, len(CUTS))), np.linspace(0, 1, 21))
     np.testing.assert_allclose(found[1:-1], exact[1:-1], atol=0.005)
     assert (found[0], found[-1]) == (0, 1)

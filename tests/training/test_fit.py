@@ -4,6 +4,7 @@ import torch
 from lives import make_life
 from torch import Tensor, nn
 
+from wearcast.signals.errors import InputError
 from wearcast.training.compact import TRAINING, Compact, CompactConfig
 from wearcast.training.config import TrainingConfig
 from wearcast.training.fit import Epoch, Run, encode_run, fit, score_features
@@ -173,3 +174,10 @@ def test_ctrl_c_before_the_first_epoch_is_over_keeps_nothing() -> None:
     runs = [make_readable(length, name) for name, length in enumerate((5, 20, 20))]
     with pytest.raises(KeyboardInterrupt):
         fit(model, runs[:2], runs[2], QUICK, seed=0, on_epoch=lambda _: None)
+
+
+def test_a_training_that_never_has_a_finite_loss_is_an_error() -> None:
+    broken = Run(LIVES[2].snapshots * float("nan"), LIVES[2].target)
+    model = Compact(CompactConfig())
+    with pytest.raises(InputError, match="training: expected a loss that is a number"):
+        fit(model, LIVES[:2], broken, QUICK, seed=0, on_epoch=lambda _: None)
