@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from wearcast.serving.decode import decode_blocks
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.pool import ModelKey, Pool
@@ -74,16 +72,13 @@ async def answer_blocks(
         if windows:
             outputs = await pool.run(model, [window.values for window in windows])
             for window, fraction in zip(windows, outputs["life_fraction"], strict=True):
-                if not np.isfinite(fraction):
-                    failure = InputError(
-                        f"blocks[{window.sequence}]",
-                        "readings that lead to a finite life fraction",
-                        float(fraction),
-                        reason="NOT_FINITE",
-                    )
+                try:
+                    estimate = series.answer(window, float(fraction))
+                except InputError as error:
+                    failure = error
                     good = [block for block in good if block.sequence < window.sequence]
                     break
-                estimates.append(series.answer(window, float(fraction)))
+                estimates.append(estimate)
                 # Other streams have their turn between two answers of a large batch.
                 await asyncio.sleep(0)
         if good:

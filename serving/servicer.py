@@ -1,6 +1,6 @@
 """The four methods of MachineHealthService: decode, call, encode."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from wearcast.serving.answers import Answered, answer_blocks, reading
@@ -94,9 +94,9 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
                     )
                 )
             )
+            notices = Notices(contract.sequence, await self._store.up_to(key, received))
             async for missed in self._store.after(key, received):
-                await context.write(pb.MonitorResponse(estimates=_encode(missed)))
-            notices = Notices(contract.sequence, stored[-1] if stored else None)
+                await _tell(context, notices.about_stored(missed), missed)
             async with reading(requests, _pick_blocks, contract, inbox):
                 try:
                     async for answered in answer_blocks(inbox, series, self._pool, model):
@@ -121,12 +121,22 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         blocks, estimates = answered
         if estimates:
             await self._store.save(key, estimates)
-            await context.write(pb.MonitorResponse(estimates=_encode(estimates)))
+        await _tell(context, notices.about(blocks, estimates), estimates)
         await context.write(
             pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))
         )
-        for notice in notices.about(blocks, estimates):
-            await context.write(pb.MonitorResponse(notice=notice))
+
+
+async def _tell(
+    context: Any,  # noqa: ANN401
+    notices: Iterable[pb.Notice],
+    estimates: list[Estimate],
+) -> None:
+    """Notices first: a client that has an estimate has what had to be said about it too."""
+    for notice in notices:
+        await context.write(pb.MonitorResponse(notice=notice))
+    if estimates:
+        await context.write(pb.MonitorResponse(estimates=_encode(estimates)))
 
 
 def _encode(estimates: list[Estimate]) -> pb.EstimateBatch:

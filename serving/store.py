@@ -64,6 +64,10 @@ _LAST = """
 SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ?
 ORDER BY sequence DESC LIMIT ?
 """
+_UP_TO = """
+SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence <= ?
+ORDER BY sequence DESC LIMIT 1
+"""
 _AFTER = """
 SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence > ?
 ORDER BY sequence LIMIT ?
@@ -136,6 +140,11 @@ class Store:
     async def last(self, key: SeriesKey, count: int) -> list[Estimate]:
         """The newest `count` estimates, oldest first."""
         return (await self._read(_LAST, (*key, count)))[::-1]
+
+    async def up_to(self, key: SeriesKey, sequence: int) -> Estimate | None:
+        """The newest estimate at or before a sequence number."""
+        found = await self._read(_UP_TO, (*key, sequence))
+        return found[0] if found else None
 
     async def after(self, key: SeriesKey, sequence: int) -> AsyncIterator[list[Estimate]]:
         """The estimates after a sequence number, oldest first, a page at a time."""

@@ -151,6 +151,44 @@ def test_alarm_is_told_once_also_over_a_break(channel):
     assert all(item.remaining_life.alarm for item in estimates_of(later))
 
 
+@pytest.mark.parametrize("received", [None, 3])
+def test_notices_that_a_break_swallowed_come_again(channel, received):
+    """All is stored, but the client has read nothing of it, or only the first answers."""
+    asset = f"swallowed {received}"
+    moved = block_message(BLOCKS[12])
+    moved.start_time.FromMicroseconds(BLOCKS[12].start_us - 3_600_000_000)
+    first = OpenStream(channel, "Monitor", asset=asset).open()
+    first.send(*BLOCKS[:5])
+    first.send(wearing_block(9, 41.3, after_gap=True), *BLOCKS[10:12], moved, *BLOCKS[13:])
+    told = notices_of(first.finish())
+    assert [notice.code for notice in told] == [
+        pb.NOTICE_CODE_GAP,
+        pb.NOTICE_CODE_CLOCK_JUMP,
+        pb.NOTICE_CODE_CLOCK_JUMP,
+        pb.NOTICE_CODE_LIFE_ALARM,
+    ]
+    again = OpenStream(channel, "Monitor", asset=asset, received_sequence=received).open()
+    assert again.started.acknowledged_sequence == 49
+    assert notices_of(again.finish()) == told
+
+
+def test_who_has_the_alarming_answer_has_the_notice_too(channel):
+    stream = OpenStream(channel, "Monitor", asset="notice first").open()
+    told = []
+    for block in BLOCKS:
+        stream.send(block)
+        told += stream.responses_until(block.sequence) if block.sequence else []
+    kinds = [
+        "notice" if item.HasField("notice") else "alarm"
+        for item in told
+        if item.HasField("notice")
+        or any(answer.remaining_life.alarm for answer in item.estimates.estimates)
+    ]
+    assert kinds[:2] == ["notice", "alarm"]
+    assert "notice" not in kinds[1:]
+    stream.hang_up()
+
+
 def test_resumes_after_a_break(channel):
     first = OpenStream(channel, "Monitor", asset="break", age_at_start_s=100.0).open()
     assert (first.started.next_sequence, first.started.version) == (0, 1)
