@@ -23,6 +23,7 @@ _FIELD_ERRORS: dict[str, type[FieldError]] = {
     "OUT_OF_RANGE": InputError,
     "FAILED_PRECONDITION": MismatchError,
     "NOT_FOUND": NotFoundError,
+    "RESOURCE_EXHAUSTED": InputError,  # a message over the limit; what is busy has its own reason
 }
 _MESSAGE = re.compile(r"(?P<field>.+?): expected (?P<expected>.+), got (?P<got>.*)", re.DOTALL)
 # How gRPC words a connection that was cut in the middle of a stream, whatever code it then picks.
@@ -37,8 +38,6 @@ class ServerError(WearcastError):
         self.status = status
         if status in _FIELD_ERRORS:
             self.exit_code = _FIELD_ERRORS[status].exit_code
-        elif status == "RESOURCE_EXHAUSTED":
-            self.exit_code = InputError.exit_code
 
 
 def decode_error(error: grpc.RpcError, address: str) -> WearcastError:

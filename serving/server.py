@@ -25,6 +25,8 @@ from wearcast.v1.machine_health_pb2_grpc import add_MachineHealthServiceServicer
 _LOG = logging.getLogger(__name__)
 SERVICE = DESCRIPTOR.services_by_name["MachineHealthService"].full_name
 
+_ABOVE_LIMIT_BYTES = 2**20
+
 Ready = Callable[[str, list[ModelKey]], None]
 
 
@@ -61,7 +63,7 @@ async def _serve(
     server = grpc.aio.server(
         interceptors=[StatusInterceptor(SERVICE)], options=_channel_options(settings)
     )
-    servicer = Servicer(sessions, pool, store)
+    servicer = Servicer(sessions, pool, store, max_message_bytes=settings.max_message_bytes)
     add_MachineHealthServiceServicer_to_server(servicer, server)
     checker = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
@@ -103,7 +105,8 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
 
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        # Room above our own limit, so that most of what is too large gets our own error.
+        ("grpc.max_receive_message_length", settings.max_message_bytes + _ABOVE_LIMIT_BYTES),
         # Two servers on one port would each get half of the streams.
         ("grpc.so_reuseport", 0),
         # A peer that vanished is noticed within 80 s, also on a stream that is silent for long.

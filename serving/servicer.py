@@ -24,10 +24,18 @@ from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceServicer
 class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated, untyped
     """Answers clients; `live` holds the open Monitor streams."""
 
-    def __init__(self, models: dict[ModelKey, Session], pool: Pool, store: Store) -> None:
+    def __init__(
+        self,
+        models: dict[ModelKey, Session],
+        pool: Pool,
+        store: Store,
+        *,
+        max_message_bytes: int,
+    ) -> None:
         self._models = models
         self._pool = pool
         self._store = store
+        self._max_message_bytes = max_message_bytes
         self.live = LiveStreams()
 
     async def ListModels(  # noqa: N802
@@ -54,12 +62,12 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         context: Any,  # noqa: ANN401
     ) -> None:
         """Score a recording; nothing is stored."""
-        start = await _first(requests)
+        start = await self._first(requests)
         model = choose_version(self._models, start.model, start.version)
         contract = self._models[model].contract
         series = Series(contract, age_at_start_s=start.age_at_start_s)
         inbox = Inbox(max(contract.batch_sizes))
-        async with reading(requests, _pick_blocks, contract, inbox):
+        async with reading(requests, self._pick_blocks, contract, inbox):
             async for _, estimates in answer_blocks(inbox, series, self._pool, model):
                 if estimates:
                     await context.write(pb.PredictResponse(estimates=_encode(estimates)))
@@ -70,7 +78,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         context: Any,  # noqa: ANN401
     ) -> None:
         """Follow one asset live; what it answers is stored first."""
-        start = await _first(requests)
+        start = await self._first(requests)
         asset = check_asset(start.asset)
         received = received_sequence(start)
         age_at_start_s = check_age(start.age_at_start_s)
@@ -97,7 +105,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
             notices = Notices(contract.sequence, await self._store.up_to(key, received))
             async for missed in self._store.after(key, received):
                 await _tell(context, notices.about_stored(missed), missed)
-            async with reading(requests, _pick_blocks, contract, inbox):
+            async with reading(requests, self._pick_blocks, contract, inbox):
                 try:
                     async for answered in answer_blocks(inbox, series, self._pool, model):
                         await self._deliver(key, answered, notices, context)
@@ -109,6 +117,38 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
                     )
                     await context.write(pb.MonitorResponse(notice=notice))
                     raise
+
+    async def _first(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
+        """The stream's first message, which must be `start`."""
+        async for request in requests:
+            self._check_size(request)
+            got = request.WhichOneof("request")
+            if got != "start":
+                raise InputError("first message", "start", got or "nothing", reason="START")
+            return request.start
+        raise InputError("first message", "start", "the end of the stream", reason="START")
+
+    def _pick_blocks(
+        self, request: pb.MonitorRequest | pb.PredictRequest
+    ) -> samples_pb2.BlockBatch:
+        """The blocks of a later message."""
+        self._check_size(request)
+        got = request.WhichOneof("request")
+        if got != "blocks":
+            raise InputError("message", "blocks", got or "nothing", reason="BLOCKS")
+        return request.blocks
+
+    def _check_size(self, request: pb.MonitorRequest | pb.PredictRequest) -> None:
+        # gRPC itself refuses only what is far larger, for it can't say which field is at fault.
+        size = request.ByteSize()
+        if size > self._max_message_bytes:
+            raise InputError(
+                "message",
+                f"at most {self._max_message_bytes} bytes",
+                f"{size} bytes",
+                reason="OVERSIZED",
+                status="RESOURCE_EXHAUSTED",
+            )
 
     async def _deliver(
         self,
@@ -141,21 +181,3 @@ async def _tell(
 
 def _encode(estimates: list[Estimate]) -> pb.EstimateBatch:
     return pb.EstimateBatch(estimates=[encode_estimate(estimate) for estimate in estimates])
-
-
-async def _first(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
-    """The stream's first message, which must be `start`."""
-    async for request in requests:
-        got = request.WhichOneof("request")
-        if got != "start":
-            raise InputError("first message", "start", got or "nothing", reason="START")
-        return request.start
-    raise InputError("first message", "start", "the end of the stream", reason="START")
-
-
-def _pick_blocks(request: pb.MonitorRequest | pb.PredictRequest) -> samples_pb2.BlockBatch:
-    """The blocks of a later message."""
-    got = request.WhichOneof("request")
-    if got != "blocks":
-        raise InputError("message", "blocks", got or "nothing", reason="BLOCKS")
-    return request.blocks

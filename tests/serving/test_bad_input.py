@@ -11,6 +11,9 @@ from running import running_server
 from tiny import wearing_block, write_tiny_model
 from wire import OpenStream, block_message, estimates_of, failure
 
+from wearcast.clients.client import Client, ClientSettings
+from wearcast.clients.errors import is_passing
+from wearcast.signals.errors import InputError
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
@@ -192,10 +195,43 @@ def test_oversized_message(channel, request, method):
     stream = open_stream(channel, method, request.node.name)
     stream.send(*GOOD)
     stream.responses_until(2)
-    stream.send(third(data=bytes(17 * 2**20)))
+    stream.send(third(data=bytes(16 * 2**20)))
+    _, got = stream.fail()
+    assert (got.code, got.reason) == (StatusCode.RESOURCE_EXHAUSTED, "OVERSIZED")
+    assert re.fullmatch(r"message: expected at most 16777216 bytes, got 1677\d+ bytes", got.text)
+    assert got.field == "message"
+
+
+def test_clients_do_not_try_an_oversized_message_again(tiny_server):
+    blocks = [GOOD[0]] * (2**24 // block_message(GOOD[0]).ByteSize() + 1)
+    settings = ClientSettings(blocks_per_message=len(blocks))
+    with (
+        Client(tiny_server.address, settings=settings) as client,
+        pytest.raises(InputError, match="message: expected at most 16777216 bytes") as caught,
+    ):
+        list(client.predict(blocks, model="tiny"))
+    assert (caught.value.reason, caught.value.exit_code) == ("OVERSIZED", 3)
+    assert not is_passing(caught.value.__context__)
+
+
+@pytest.mark.parametrize("method", ["Monitor", "Predict"])
+def test_oversized_first_message(channel, method):
+    named = {"asset": "a"} if method == "Monitor" else {}
+    _, got = OpenStream(channel, method, model="m" * 2**24, **named).fail()
+    assert (got.code, got.reason) == (StatusCode.RESOURCE_EXHAUSTED, "OVERSIZED")
+
+
+@pytest.mark.usefixtures("neighbour")
+@pytest.mark.parametrize("method", ["Monitor", "Predict"])
+def test_message_far_above_the_limit(channel, request, method):
+    """gRPC itself refuses it, unread."""
+    stream = open_stream(channel, method, request.node.name)
+    stream.send(*GOOD)
+    stream.responses_until(2)
+    stream.send(third(data=bytes(18 * 2**20)))
     _, got = stream.fail()
     assert got.code == StatusCode.RESOURCE_EXHAUSTED
-    assert re.search(r"larger than max \(\d+ vs\. 16777216\)", got.text)
+    assert re.search(r"larger than max \(\d+ vs\. 17825792\)", got.text)
 
 
 @pytest.mark.usefixtures("neighbour")
