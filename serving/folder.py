@@ -9,16 +9,21 @@ from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import Golden
 
 SUMS = "SHA256SUMS"
+WEIGHTS = "weights.pth"
 _GRAPH = re.compile(r"batch-([1-9][0-9]*)\.onnx")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """What serving needs of a model folder: ONNX graphs by batch size, and the golden cases."""
+    """What serving needs of a model folder: ONNX graphs by batch size, and the golden cases.
+
+    weights_sha256: of the weights they were made from; None where the folder is without.
+    """
 
     path: Path
     graphs: dict[int, bytes]
     golden: Golden
+    weights_sha256: str | None
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -29,7 +34,8 @@ def read_folder(path: Path) -> ModelFolder:
     """
     graphs = {}
     golden = None
-    for name, expected in _read_sums(path).items():
+    sums = _read_sums(path)
+    for name, expected in sums.items():
         content = _read(path / name)
         got = hashlib.sha256(content).hexdigest()
         if got != expected:
@@ -47,7 +53,7 @@ def read_folder(path: Path) -> ModelFolder:
     }
     if unlisted:
         raise ArtefactError(f"{path}/{SUMS}", "every graph listed", f"not {min(unlisted)}")
-    return ModelFolder(path, dict(sorted(graphs.items())), golden)
+    return ModelFolder(path, dict(sorted(graphs.items())), golden, sums.get(WEIGHTS))
 
 
 def _read_sums(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from wearcast.serving.folder import ModelFolder, read_folder
+from wearcast.serving.folder import WEIGHTS, ModelFolder, read_folder
 from wearcast.signals.contract import CONTRACT_KEY, Contract
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import golden_input
@@ -32,6 +32,9 @@ class Session:
         self.contract_json, self.contract = _read_contract(folder.path, self._graphs)
         for size, graph in self._graphs.items():
             _check_shapes(folder.path / f"batch-{size}.onnx", graph, self.contract, size)
+        if folder.weights_sha256 not in {None, self.contract.weights_sha256}:
+            field, expected = f"{folder.path}/{WEIGHTS}", f"SHA-256 {self.contract.weights_sha256}"
+            raise ArtefactError(field, expected, folder.weights_sha256, reason="HASH")
 
     def clone(self) -> Self:
         """Another session of the same model, for another thread."""

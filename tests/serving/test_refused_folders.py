@@ -46,6 +46,16 @@ def test_good_folder(folder):
     assert open_session(folder).contract == tiny_contract()
 
 
+def test_weights_are_those_that_the_contract_names(folder):
+    (folder / "weights.pth").write_bytes(b"no weights")
+    write_sums(folder)
+    assert open_session(folder).contract == tiny_contract()
+    (folder / "weights.pth").write_bytes(b"another model's weights")
+    write_sums(folder)
+    with pytest.raises(ArtefactError, match=r"weights\.pth: expected SHA-256 \w+, got \w+"):
+        open_session(folder)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_flipped_byte(folder, name):
     content = bytearray((folder / name).read_bytes())
