@@ -189,21 +189,34 @@ class Store:
             self._commit([job for job in jobs if job is not None])
 
     def _commit(self, jobs: list[_Job]) -> None:
-        """Do all jobs in one transaction, and only then say so."""
+        """Do all jobs in one transaction, and only then say so; one that fails leaves no trace."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            results = [job.work(self._connection) for job in jobs]
+            results = [self._attempt(job) for job in jobs]
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            for job in jobs:
-                job.done.set_exception(
-                    StoreError(f"store: {error}") if isinstance(error, sqlite3.Error) else error
-                )
-            return
+            results = [error] * len(jobs)
         for job, result in zip(jobs, results, strict=True):
-            job.done.set_result(result)
+            if isinstance(result, sqlite3.Error):
+                job.done.set_exception(StoreError(f"store: {result}"))
+            elif isinstance(result, Exception):
+                job.done.set_exception(result)
+            else:
+                job.done.set_result(result)
+
+    def _attempt(self, job: _Job) -> object:
+        """What the job gives, or the error that undid it."""
+        self._connection.execute("SAVEPOINT job")
+        try:
+            result = job.work(self._connection)
+        except Exception as error:  # noqa: BLE001  # handed to who waits for this job
+            # Fails where SQLite has undone the whole transaction: then all jobs have failed.
+            self._connection.execute("ROLLBACK TO job")
+            result = error
+        self._connection.execute("RELEASE job")
+        return result
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """Estimates in SQLite come back as they went in."""
 
 import asyncio
+import math
 import sqlite3
 import sys
 from dataclasses import replace
@@ -191,6 +192,35 @@ def test_first_age_stays(tmp_path):
         again.close()
 
     asyncio.run(work())
+
+
+def test_a_save_that_fails_spoils_no_other_of_the_same_commit(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    life = replace(ESTIMATES[1].remaining_life, rul_s=math.nan)
+    bad = [ESTIMATES[0], replace(ESTIMATES[1], remaining_life=life)]
+
+    async def work():
+        store = Store(path)
+        # While another process holds the file, the first save waits, and the others behind it.
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assets = ["first", "a", "bad", "b"]
+        saves = [
+            asyncio.create_task(
+                store.save(KEY._replace(asset=asset), bad if asset == "bad" else ESTIMATES)
+            )
+            for asset in assets
+        ]
+        await asyncio.sleep(0.3)
+        other.execute("COMMIT")
+        other.close()
+        ends = await asyncio.gather(*saves, return_exceptions=True)
+        assert [type(end) for end in ends] == [type(None), type(None), StoreError, type(None)]
+        assert str(ends[2]) == "store: NOT NULL constraint failed: estimates.rul_s"
+        store.close()
+
+    asyncio.run(work())
+    assert len(rows(path)) == 3 * len(ESTIMATES)
 
 
 SECOND_WRITER = """
