@@ -1,4 +1,5 @@
 import math
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -118,6 +119,17 @@ def test_the_interval_holds_the_median(
         horizons_s, soon = zip(*answer.failure_probabilities, strict=True)
         assert horizons_s == calibration.horizons_s
         assert 0 <= soon[0] <= soon[1] <= soon[2] <= 1
+
+
+@pytest.mark.parametrize("years", [0.5, 5, 30])
+def test_machines_that_last_for_decades(years: float) -> None:
+    median_s = years * 3.156e7
+    prior = RulCalibration(prior_log_mean=math.log(median_s), prior_log_sd=0.3)
+    answer = LifeTracker(prior).update(10.0, 0.0)
+    assert answer.rul_s == pytest.approx(median_s, rel=0.01)
+    spread = math.exp(0.3 * NormalDist().inv_cdf(0.9))
+    assert answer.rul_low_s == pytest.approx(median_s / spread, rel=0.01)
+    assert answer.rul_high_s == pytest.approx(median_s * spread, rel=0.01)
 
 
 def test_the_answer_is_read_off_the_distribution() -> None:

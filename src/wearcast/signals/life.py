@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from wearcast.signals.contract import RulCalibration
 from wearcast.signals.estimate import Band, Crossing, CrossingState, LifeLine, RemainingLife
 
-# Remaining lives in seconds at which distributions are computed, from one second to a year.
-GRID_S = np.geomspace(1.0, 3.2e7, 400)
+# Remaining lives in seconds at which distributions are computed, from a second to a century.
+GRID_S = np.geomspace(1.0, 3.155e9, 506)
 _LOG_GRID = np.log(GRID_S)
 
 
@@ -86,11 +86,8 @@ def quantile_s(cdf: NDArray[np.float64], probability: float) -> float:
 class LifeTracker:
     """Remembers recent life fractions of one asset and answers with its remaining life."""
 
-    def __init__(
-        self, calibration: RulCalibration, used_between: tuple[float, float] = (0.0, 1.0)
-    ) -> None:
+    def __init__(self, calibration: RulCalibration) -> None:
         self._calibration = calibration
-        self._used_between = used_between
         self._points: deque[tuple[float, float]] = deque(maxlen=calibration.line_points)
         self._alarm = False
 
@@ -107,7 +104,7 @@ class LifeTracker:
         value = self.correct(life_fraction) if line.value is None else line.value
         band = [*Band][int(np.searchsorted(c.thresholds[:3], value, side="right"))]
         self._alarm = self._alarm or band is Band.ALARM
-        cdf = remaining_cdf(c, age_s, value, self._used_between)
+        cdf = remaining_cdf(c, age_s, value)
         tail = (1 - c.interval_probability) / 2
         soon = np.interp(np.log(c.horizons_s), _LOG_GRID, cdf)
         return RemainingLife(
