@@ -53,6 +53,50 @@ def test_a_missing_key_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        (
+            "thresholds",
+            [
+                [],
+                [0.4, 0.7, 0.9],
+                [0.4, 0.7, 0.9, 1.0, 1.0],
+                [0.4, 0.9, 0.7, 1.0],
+                [0.4, 0.4, 0.9, 1.0],
+                [0.0, 0.7, 0.9, 1.0],
+                [0.4, 0.7, 0.9, 1.1],
+            ],
+        ),
+        ("levels", [[0.5], [0.0, 0.6, 0.5, 1.0], [0.1, 0.5, 1.0], [0.0, 0.5, 0.9], [1.0, 0.0]]),
+        ("horizons_s", [[0.0, 60.0], [60.0, 60.0], [600.0, 60.0], [-1.0]]),
+        ("interval_probability", [0.0, 1.0, -0.1, 80.0]),
+    ],
+)
+def test_a_senseless_calibration_is_refused(field: str, values: list) -> None:
+    for value in values:
+        rul = {"prior_log_mean": 9.0, "prior_log_sd": 0.6, field: value}
+        with pytest.raises(
+            ArtefactError, match=rf"rul\.{field}: expected .* got .*\$\.rul"
+        ) as caught:
+            Contract.from_json(with_field("rul", rul))
+        assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("levels", [[], [0.0, 1.0], [0.0, 0.2, 0.2, 1.0]])
+@pytest.mark.parametrize("horizons_s", [[], [1.0, 2.0]])
+def test_a_calibration_at_the_edge_is_taken(levels: list[float], horizons_s: list[float]) -> None:
+    rul = {
+        "prior_log_mean": 9.0,
+        "prior_log_sd": 0.6,
+        "levels": levels,
+        "horizons_s": horizons_s,
+        "thresholds": [1e-9, 0.5, 0.75, 1.0],
+        "interval_probability": 0.999,
+    }
+    assert Contract.from_json(with_field("rul", rul)).rul.levels == tuple(levels)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "contract: expected valid JSON with every key, got Input data was truncated"),

@@ -3,6 +3,7 @@
 It travels as JSON in the metadata of each ONNX file under the key `CONTRACT_KEY`.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
@@ -52,6 +53,44 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: tuple[float, ...] = (0.4, 0.7, 0.9, 1.0)
     horizons_s: tuple[float, ...] = (600.0, 1800.0, 3600.0)
     interval_probability: float = 0.8
+
+    def __post_init__(self) -> None:
+        _check(
+            "thresholds",
+            "four rising numbers in (0, 1]",
+            self.thresholds,
+            len(self.thresholds) == 4  # noqa: PLR2004 where WORN, WARNING, ALARM and failure begin
+            and all(earlier < later for earlier, later in pairwise((0.0, *self.thresholds)))
+            and self.thresholds[-1] <= 1,
+        )
+        _check(
+            "levels",
+            "none, or numbers that rise from 0 to 1",
+            self.levels,
+            not self.levels
+            or (
+                ((self.levels[0], self.levels[-1]) == (0, 1))
+                and all(earlier <= later for earlier, later in pairwise(self.levels))
+            ),
+        )
+        _check(
+            "horizons_s",
+            "rising numbers above 0",
+            self.horizons_s,
+            all(earlier < later for earlier, later in pairwise((0.0, *self.horizons_s))),
+        )
+        _check(
+            "interval_probability",
+            "a number between 0 and 1",
+            self.interval_probability,
+            0 < self.interval_probability < 1,
+        )
+
+
+def _check(field: str, expected: str, got: object, holds: bool) -> None:  # noqa: FBT001
+    if not holds:
+        # A ValueError, which msgspec turns into its own error and adds the place in the JSON to.
+        raise ValueError(f"rul.{field}: expected {expected}, got {got}")
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
