@@ -19,4 +19,5 @@ def encode_block(block: Block) -> samples_pb2.Block:
         format=samples_pb2.SAMPLE_FORMAT_FLOAT32_LE,
         data=np.ascontiguousarray(block.values, dtype="<f4").tobytes(),
         after_gap=block.after_gap,
+        quality=[samples_pb2.QUALITY_FLAG_FILLED] if block.filled else [],
     )

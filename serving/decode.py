@@ -77,12 +77,17 @@ def _decode_block(block: samples_pb2.Block, contract: Contract) -> Block:
         )
     if not block.HasField("start_time"):
         raise InputError(f"{field}.start_time", "a time", "none", reason="TIME")
+    for flag in block.quality:
+        if flag != samples_pb2.QUALITY_FLAG_FILLED:
+            expected = f"nothing but {samples_pb2.QUALITY_FLAG_FILLED} (QUALITY_FLAG_FILLED)"
+            raise InputError(f"{field}.quality", expected, flag, reason="QUALITY")
     return Block(
         sequence=block.sequence,
         start_us=_to_us(f"{field}.start_time", block.start_time),
         sample_rate_hz=block.sample_rate_hz,
         values=np.frombuffer(block.data, "<f4").reshape(channels, window),
         after_gap=block.after_gap,
+        filled=bool(block.quality),
     )
 
 

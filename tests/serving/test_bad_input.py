@@ -135,6 +135,12 @@ BAD_BLOCKS = {
         "FORMAT",
         r"blocks\[3\].format: expected 1 \(SAMPLE_FORMAT_FLOAT32_LE\), got 99",
     ),
+    "a flag that is not the sender's": (
+        third(quality=[samples_pb2.QUALITY_FLAG_FILLED, samples_pb2.QUALITY_FLAG_CONSTANT]),
+        StatusCode.INVALID_ARGUMENT,
+        "QUALITY",
+        r"blocks\[3\].quality: expected nothing but 4 \(QUALITY_FLAG_FILLED\), got 3",
+    ),
     "no time": (
         without_time(),
         StatusCode.INVALID_ARGUMENT,

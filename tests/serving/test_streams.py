@@ -3,6 +3,7 @@
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -13,6 +14,7 @@ from oracle import naive_estimates
 from tiny import HOP_US, START_US, wearing_block
 from wire import OpenStream, batches, block_message, estimates_of, failure, notices_of
 
+from wearcast.clients.client import Client
 from wearcast.serving.encode import encode_estimate
 from wearcast.v1 import estimate_pb2, samples_pb2
 from wearcast.v1 import machine_health_pb2 as pb
@@ -122,6 +124,27 @@ def test_highest_numbers_still_give_finite_answers(channel):
     again = OpenStream(channel, "Monitor", asset="old").open()
     assert again.started.acknowledged_sequence == last
     assert estimates_of(again.finish()) == answers
+
+
+def test_filled_readings_mark_every_answer_made_from_them(channel):
+    blocks = [replace(block, filled=block.sequence == 4) for block in BLOCKS[:9]]
+    filled = [samples_pb2.QUALITY_FLAG_FILLED]
+    expected = {number: filled if 4 <= number <= 6 else [] for number in range(2, 9)}
+    first = OpenStream(channel, "Monitor", asset="filled").open()
+    first.send(*blocks[:6])
+    answers = estimates_of(first.responses_until(5))
+    first.hang_up()
+    second = OpenStream(channel, "Monitor", asset="filled", received_sequence=5).open()
+    second.send(*blocks[second.started.next_sequence :])
+    answers += estimates_of(second.finish())
+    assert {item.sequence: list(item.quality) for item in answers} == expected
+
+
+def test_a_client_says_which_blocks_are_filled(tiny_server):
+    blocks = [replace(block, filled=block.sequence == 4) for block in BLOCKS[:9]]
+    with Client(tiny_server.address) as client:
+        answers = list(client.predict(blocks, model="tiny"))
+    assert [item.sequence for item in answers if item.quality == ("FILLED",)] == [4, 5, 6]
 
 
 def test_clock_jump(channel):

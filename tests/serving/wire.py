@@ -24,6 +24,7 @@ def block_message(block: Block, **changes: Any) -> samples_pb2.Block:
         format=samples_pb2.SAMPLE_FORMAT_FLOAT32_LE,
         data=block.values.astype("<f4").tobytes(),
         after_gap=block.after_gap,
+        quality=[samples_pb2.QUALITY_FLAG_FILLED] if block.filled else [],
     )
     message.start_time.FromMicroseconds(block.start_us)
     message.MergeFrom(samples_pb2.Block(**changes))

@@ -31,7 +31,7 @@ QUALITY_FLAG_CONSTANT: QualityFlag
 QUALITY_FLAG_FILLED: QualityFlag
 
 class Block(_message.Message):
-    __slots__ = ("sequence", "start_time", "sample_rate_hz", "channels", "format", "data", "after_gap")
+    __slots__ = ("sequence", "start_time", "sample_rate_hz", "channels", "format", "data", "after_gap", "quality")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class Block(_message.Message):
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     AFTER_GAP_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     start_time: _timestamp_pb2.Timestamp
     sample_rate_hz: float
@@ -46,7 +47,8 @@ class Block(_message.Message):
     format: SampleFormat
     data: bytes
     after_gap: bool
-    def __init__(self, sequence: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sample_rate_hz: _Optional[float] = ..., channels: _Optional[int] = ..., format: _Optional[_Union[SampleFormat, str]] = ..., data: _Optional[bytes] = ..., after_gap: _Optional[bool] = ...) -> None: ...
+    quality: _containers.RepeatedScalarFieldContainer[QualityFlag]
+    def __init__(self, sequence: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sample_rate_hz: _Optional[float] = ..., channels: _Optional[int] = ..., format: _Optional[_Union[SampleFormat, str]] = ..., data: _Optional[bytes] = ..., after_gap: _Optional[bool] = ..., quality: _Optional[_Iterable[_Union[QualityFlag, str]]] = ...) -> None: ...
 
 class BlockBatch(_message.Message):
     __slots__ = ("blocks",)

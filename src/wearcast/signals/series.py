@@ -29,7 +29,8 @@ class Block:
     """One snapshot: `values` float32 (channels, window) in the contract's units.
 
     sequence: number of the block, from 0 at the start of the record. start_us: time of its first
-    sample. after_gap: the blocks between the last one and this one are lost for good.
+    sample. after_gap: the blocks between the last one and this one are lost for good. filled: the
+    sender has filled in readings.
     """
 
     sequence: int
@@ -37,6 +38,7 @@ class Block:
     sample_rate_hz: float
     values: NDArray[np.float32]
     after_gap: bool = False
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Series:
             return None
         if bool((block.values.min(axis=1) == block.values.max(axis=1)).any()):
             quality.append(Quality.CONSTANT)
+        if any(item.filled for item in self._blocks):
+            quality.append(Quality.FILLED)
         return Window(
             sequence=block.sequence,
             end_us=block.start_us + self._duration_us,
