@@ -64,9 +64,10 @@ class MachineHealthServiceServicer:
     def Monitor(self, request_iterator, context):
         """Follows one asset live. The first request must be `start`, every later one `blocks`. The first
         response is `started`; then come estimates, acknowledgements and notices. Estimates are stored
-        under (asset, model, version, window end); an acknowledgement follows their commit. After a
-        broken connection the client starts again with the last sequence whose estimate it has, gets
-        again what it missed, and sends blocks from `MonitorStarted.next_sequence` on.
+        under (asset, model, version, window end); an acknowledgement follows their commit, and notices
+        about them come before them. After a broken connection the client starts again with the last
+        sequence whose estimate it has, gets again what it missed, and sends blocks from
+        `MonitorStarted.next_sequence` on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
