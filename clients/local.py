@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wearcast.serving.session import Session
-from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block, Series, Window
 
@@ -43,9 +42,6 @@ def predict_local(
 
     def answer(batch: list[Window], job: Future[NDArray[np.float32]]) -> Iterator[Estimate]:
         for window, fraction in zip(batch, job.result(), strict=True):
-            if not np.isfinite(fraction):
-                field, expected = f"blocks[{window.sequence}]", "a finite life fraction"
-                raise InputError(field, expected, fraction)
             yield series.answer(window, float(fraction))
 
     with ThreadPoolExecutor(workers) as threads:

@@ -235,3 +235,11 @@ def test_a_number_that_no_block_has_is_refused() -> None:
     with pytest.raises(InputError, match="sequence: expected at most 1099511627776, got 1099"):
         series.push(block_of(2**40 + 1, after_gap=True))
     assert series.push(block_of(0)) is not None
+
+
+@pytest.mark.parametrize("fraction", [float("nan"), float("inf")])
+def test_output_that_is_not_finite_is_no_answer(fraction: float) -> None:
+    series = Series(contract_of(1))
+    (window,) = push_all(series, [block_of(0)])
+    with pytest.raises(InputError, match=r"blocks\[0\]: expected readings that lead to a finite"):
+        series.answer(window, fraction)

@@ -152,7 +152,18 @@ class Series:
         )
 
     def answer(self, window: Window, life_fraction: float) -> Estimate:
-        """The estimate for a window, given the model's output; windows in rising order."""
+        """The estimate for a window, given the model's output; windows in rising order.
+
+        Raises:
+            InputError: the output is not finite, as finite but absurd readings can make it.
+        """
+        if not math.isfinite(life_fraction):
+            raise InputError(
+                f"blocks[{window.sequence}]",
+                "readings that lead to a finite life fraction",
+                life_fraction,
+                reason="NOT_FINITE",
+            )
         age_s = self._age_at_start_s + (window.sequence + 1) * self._contract.hop_s
         return Estimate(
             sequence=window.sequence,
