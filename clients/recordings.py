@@ -1,6 +1,7 @@
 """From paths on the command line to recordings that can be scored."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ def find_inputs(paths: Sequence[Path]) -> list[Input]:
         InputError: no recording there.
     """
     found: dict[Path, Callable[[str], Input]] = {}
+    tables: set[Path] = set()
     chosen: dict[Path, set[Path]] = {}
     for path in (path.resolve() for path in paths):
         if path.is_dir():
@@ -45,11 +47,16 @@ def find_inputs(paths: Sequence[Path]) -> list[Input]:
         elif _SNAPSHOT.fullmatch(path.name):
             chosen.setdefault(path.parent, set()).add(path)
         else:
-            found[path.with_suffix("")] = _open_table(path)
+            found[path] = _open_table(path)
+            tables.add(path)
     for folder, files in chosen.items():
         snapshots = [item for item in list_snapshots(folder) if item[1] in files]
         found.setdefault(folder, _open_snapshots(snapshots))
-    names = give_unique_names(found)
+    short = [path.with_suffix("") if path in tables else path for path in found]
+    counts = Counter(short)
+    names = give_unique_names(
+        path if counts[bare] > 1 else bare for path, bare in zip(found, short, strict=True)
+    )
     return [make(name) for name, make in zip(names, found.values(), strict=True)]
 
 

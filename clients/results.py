@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def write_results(directory: Path, result: Result) -> list[Path]:
     Raises:
         InputError: a file can't be written.
     """
-    name = re.sub(r"[^\w.+-]+", "_", result.name)
+    name = _file_name(result.name)
     contents = {
         directory / f"{name}.json": make_json(result).encode(),
         directory / f"{name}.csv": make_csv(result).encode(),
@@ -145,17 +146,32 @@ def can_plot() -> bool:
 
 
 def give_unique_names(paths: Iterable[Path]) -> list[str]:
-    """A name for each folder: its own, with its parent's before it where two have the same.
+    """A name for each path that is no other's, not even as the name of a file.
+
+    It is the path's own, with its parents' before it where two have the same, and numbered where
+    that does not help.
 
     >>> give_unique_names([Path("a/Bearing1_4"), Path("b/Bearing1_4"), Path("b/Bearing2_4")])
     ['a-Bearing1_4', 'b-Bearing1_4', 'Bearing2_4']
     """
-    full = [path.resolve() for path in paths]
-    names = [path.name for path in full]
-    return [
-        path.name if names.count(path.name) == 1 else f"{path.parent.name}-{path.name}"
-        for path in full
-    ]
+    parts = [path.resolve().parts[1:] for path in paths]
+    names = ["".join(own[-1:]) for own in parts]
+    for depth in range(2, max(map(len, parts), default=0) + 1):
+        counts = Counter(map(_file_name, names))
+        if max(counts.values()) == 1:
+            break
+        names = [
+            name if counts[_file_name(name)] == 1 else "-".join(own[-depth:])
+            for name, own in zip(names, parts, strict=True)
+        ]
+    taken: set[str] = set()
+    for place, name in enumerate(names):
+        number = 1
+        while _file_name(names[place]) in taken:
+            number += 1
+            names[place] = f"{name}-{number}"
+        taken.add(_file_name(names[place]))
+    return names
 
 
 def format_duration(seconds: float) -> str:
@@ -171,6 +187,10 @@ def format_duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours} h"  # noqa: PLR2004
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name)
 
 
 def _format_later(time_us: int, later_s: float | None) -> str | None:

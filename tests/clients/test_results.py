@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from program import write_snapshot
 from tiny import START_US, tiny_contract
 
-from wearcast.clients.results import Result, make_json, make_row, write_results
+from wearcast.clients.recordings import find_inputs
+from wearcast.clients.results import Result, give_unique_names, make_json, make_row, write_results
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import (
     Band,
@@ -110,3 +112,16 @@ def test_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="out: expected a folder to write to"):
         write_results(tmp_path / "file", Result("r", tiny_contract(), [ESTIMATE]))
+
+
+def test_names_differ_as_names_of_files_too() -> None:
+    paths = [Path(text) for text in ("/a/x/B", "/b/x/B", "/a b/C", "/a_b/C", "/d e", "/d_e", "/F")]
+    names = give_unique_names(paths)
+    assert names == ["a-x-B", "b-x-B", "a b-C", "a_b-C-2", "d e", "d_e-2", "F"]
+
+
+def test_paths_of_one_stem_are_recordings_of_their_own(tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "b", 1)
+    paths = [tmp_path / name for name in ("a.csv", "a.txt", "b", "b.csv", "c.csv", "c.csv")]
+    names = [item.name for item in find_inputs(paths)]
+    assert names == ["a.csv", "a.txt", "b", "b.csv", "c"]
