@@ -156,7 +156,8 @@ class Client:
 
         Raises:
             InputError, MismatchError, NotFoundError: what the server refused, and why.
-            UnreachableError: no server answers at first, or more often than the settings allow.
+            UnreachableError: no server answers at first, or more often than the settings allow, or
+                at `stop`, with blocks sent that have no answer.
             ReplacedError: another stream follows the same asset now.
         """
         contract = self.model(model, version)

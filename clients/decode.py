@@ -22,12 +22,17 @@ from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
 class Notice:
     """Something a person should know.
 
-    code: the protocol's name, such as LIFE_ALARM; of a newer server's, such as NOTICE_CODE_9.
+    code: the protocol's name, such as LIFE_ALARM; of a newer server's, such as NOTICE_CODE_9. The
+    client's own are RECONNECTING and RECONNECTED, which belong to no block.
     """
 
     code: str
-    sequence: int
+    sequence: int | None
     text: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return self.text if self.sequence is None else f"block {self.sequence}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

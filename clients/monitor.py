@@ -23,6 +23,8 @@ from wearcast.signals.estimate import Estimate
 from wearcast.v1 import machine_health_pb2, samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
+_ENDED = "the server ended the stream"
+
 
 @dataclass(frozen=True)
 class MonitorSettings:
@@ -65,11 +67,18 @@ class Monitor:
         self._settings = settings
         self._stop = stop
         self._received = -1
+        self._sent = -1
+        self._acknowledged = -1
+        self._away = False
         self._noticed: set[Notice] = set()
         self._attempts = 0
 
     def run(self) -> Iterator[Estimate | Notice | Acknowledged]:
-        """Estimates, notices and acknowledgements, until the source ends or `stop` is set."""
+        """Estimates, notices and acknowledgements, until the source ends or `stop` is set.
+
+        Raises:
+            UnreachableError: stopped while the server is away and has not answered all blocks.
+        """
         while True:
             requests = _Requests(self._source, self._message_start(), self._stop)
             channel = self._open_channel()
@@ -86,6 +95,7 @@ class Monitor:
                 requests.close()
                 call.cancel()
                 channel.close()
+            self._sent = max(self._sent, requests.sent)
             if requests.ended and (cause is None or requests.all_stored):
                 if requests.failure is not None:
                     raise requests.failure
@@ -93,10 +103,20 @@ class Monitor:
             self._attempts += 1
             allowed = self._settings.attempts
             if allowed is not None and self._attempts > allowed:
-                text = f"{cause or 'the server ended the stream'}; gave up, attempt {allowed}"
+                text = f"{cause or _ENDED}; gave up, attempt {allowed}"
                 raise UnreachableError(text)
+            if not self._away:
+                self._away = True
+                yield Notice("RECONNECTING", None, f"{cause or _ENDED}; trying again")
             if self._stop.wait(self._settings.wait_s(self._attempts)):
+                self._check_answered(cause)
                 return
+
+    def _check_answered(self, cause: WearcastError | None) -> None:
+        if self._sent > self._acknowledged:
+            blocks = f"blocks {self._acknowledged + 1} to {self._sent}"
+            text = f"{cause or _ENDED}; stopped before {blocks} were answered"
+            raise UnreachableError(text)
 
     def _message_start(self) -> machine_health_pb2.MonitorRequest:
         start = machine_health_pb2.MonitorStart()
@@ -109,6 +129,9 @@ class Monitor:
         kind = response.WhichOneof("response")
         if kind == "started":
             requests.begin(response.started.next_sequence)
+            if self._away:
+                self._away = False
+                yield Notice("RECONNECTED", None, f"server {self._address}: connected again")
         elif kind == "estimates":
             for estimate in map(decode_estimate, response.estimates.estimates):
                 if estimate.sequence > self._received:
@@ -118,6 +141,7 @@ class Monitor:
         elif kind == "acknowledgement":
             sequence = response.acknowledgement.sequence
             requests.acknowledged = sequence
+            self._acknowledged = max(self._acknowledged, sequence)
             self._attempts = 0
             self._source.release(sequence + 1 - self._context)
             yield Acknowledged(sequence)
@@ -141,7 +165,7 @@ class _Requests:
         self._stop = stop
         self._next: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._closed = threading.Event()
-        self._sent = -1
+        self.sent = -1
         self.ended = False
         self.acknowledged = -1
         self.failure: Exception | None = None
@@ -158,7 +182,7 @@ class _Requests:
     @property
     def all_stored(self) -> bool:
         """Whether the answers to all blocks that were sent have come."""
-        return 0 <= self._sent <= self.acknowledged
+        return 0 <= self.sent <= self.acknowledged
 
     def __iter__(self) -> Iterator[machine_health_pb2.MonitorRequest]:
         yield self._start
@@ -184,7 +208,7 @@ class _Requests:
                 # The source has lost what the server still needs: say so instead of failing.
                 block = replace(block, after_gap=True)  # noqa: PLW2901
             first = False
-            self._sent = block.sequence
+            self.sent = block.sequence
             batch = samples_pb2.BlockBatch(blocks=[encode_block(block)])
             yield machine_health_pb2.MonitorRequest(blocks=batch)
         self.ended = True

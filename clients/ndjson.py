@@ -7,8 +7,9 @@ One line is one block:
 `time` is that of the first sample, ISO 8601; without an offset it counts as UTC. `channels` holds
 every channel of the model's contract, in its unit, `window` numbers each, in any order. `sequence`
 is optional: the number of the block, from 0 at the start of the asset's record, rising; a jump is a
-gap. Without it the line is one after the line before, and the first line is 0: so a whole record
-can be sent again, and a sender that goes on later says `sequence`.
+gap. Without it the line is one after the line before. If the first line has none, it is 0, or,
+where the server has blocks of the asset, the one after those, behind a gap: it is taken as a new
+reading. So who sends a record again from its start says `sequence`.
 """
 
 import os
@@ -38,8 +39,12 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
     sequence: int | None = None
 
 
-def parse_line(text: bytes, number: int, contract: Contract, expected: int) -> Block:
+def parse_line(
+    text: bytes, number: int, contract: Contract, expected: int, first_free: int = 0
+) -> Block:
     """The block in line `number`, counted from 1; `expected` is the next sequence number.
+
+    first_free: a line without `sequence` is not before that block.
 
     Raises:
         InputError: not JSON, a field missing or bad, a sequence number that does not rise.
@@ -53,7 +58,7 @@ def parse_line(text: bytes, number: int, contract: Contract, expected: int) -> B
         start_us = parse_time(line.time)
     except ValueError as error:
         raise InputError(f"line {number}: time", "an ISO 8601 time", repr(line.time)) from error
-    sequence = expected if line.sequence is None else line.sequence
+    sequence = max(expected, first_free) if line.sequence is None else line.sequence
     check_sequence(f"line {number}: sequence", sequence)
     if sequence < expected:
         raise InputError(f"line {number}: sequence", f"{expected} or more", sequence)
@@ -84,17 +89,24 @@ class NdjsonInput:
     """
 
     def __init__(self, descriptor: int, contract: Contract) -> None:
+        self._descriptor = descriptor
         self._contract = contract
+        self._begun = False
         self._changed = threading.Condition()
         self._kept: deque[Block] = deque()
         self._newest_taken = -1
         self._ended = False
         self._failure: Exception | None = None
-        # A daemon: nothing can wake a thread that waits for a line.
-        threading.Thread(target=self._read, args=(descriptor,), daemon=True).start()
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
         """Blocks from that number on; waits for further lines."""
+        if not self._begun:
+            self._begun = True
+            # Of what it has, the server asks again for what the next window still needs.
+            context = max(self._contract.sequence - 1, 1)
+            first_free = from_sequence + context if from_sequence else 0
+            # A daemon: nothing can wake a thread that waits for a line.
+            threading.Thread(target=self._read, args=(first_free,), daemon=True).start()
         after = from_sequence - 1
         while True:
             with self._changed:
@@ -120,13 +132,14 @@ class NdjsonInput:
         """The first block behind a number."""
         return next((block for block in self._kept if block.sequence > after), None)
 
-    def _read(self, descriptor: int) -> None:
+    def _read(self, first_free: int) -> None:
         failure: Exception | None = None
         try:
             expected = 0
-            for number, text in enumerate(_read_lines(descriptor), 1):
+            for number, text in enumerate(_read_lines(self._descriptor), 1):
                 if text.strip():
-                    block = parse_line(text, number, self._contract, expected)
+                    block = parse_line(text, number, self._contract, expected, first_free)
+                    first_free = 0
                     expected = block.sequence + 1
                     self._keep(block)
         except Exception as error:  # noqa: BLE001 - raised again where the blocks are taken

@@ -41,7 +41,7 @@ def show_live(
             if isinstance(event, Estimate):
                 estimates.append(event)
             elif isinstance(event, Notice):
-                notices.append(f"block {event.sequence}: {event.text}")
+                notices.append(str(event))
             if estimates:
                 live.update(Panel(_draw(estimates, life, notices), title=head))
     return estimates

@@ -147,7 +147,7 @@ def _show(
                 click.echo(format_line(event, _ASSET, contract, as_json=False))
             estimates.append(event)
         elif isinstance(event, Notice):
-            click.echo(f"block {event.sequence}: {event.text}")
+            click.echo(event, err=True)
     return estimates
 
 

@@ -65,12 +65,17 @@ def command(
       wearcast stream --asset Bearing1_4 --replay Test_set/Bearing1_4 --speed 100
 
     \b
-    A line of JSON is one block; `sequence` may be left out:
+    A line of JSON is one block:
       {"time": "2024-05-01T09:39:39.065664Z", "sequence": 0,
        "channels": {"horizontal": [0.552, ...], "vertical": [-0.146, ...]}}
 
+    `sequence` may be left out: lines are then numbered one by one, from 0, or, where the server has
+    blocks of the asset, after those, behind a gap. Who sends a record again from its start has to
+    say it.
+
     Prints a line for each estimate, notices on stderr. What the server has stored of the asset
-    comes first; a stream that was stopped goes on where it was. Ctrl-C ends it in order.
+    comes first; a stream that was stopped goes on where it was. Ctrl-C ends it in order; the
+    exit code is 4 if blocks were sent that a server which is away has not answered.
     """
     if sum(given is not None for given in (stdin, replay, follow)) != 1:
         text = "give one of --replay DIR, --follow DIR or - (stdin)"
@@ -94,21 +99,26 @@ def command(
             source = Follow(follow, idle_exit_s=idle_exit_s, on_skip=on_skip)
         else:
             source = NdjsonInput(sys.stdin.fileno(), contract)
+        keep = estimates.append if out is not None else _drop
         try:
             for event in client.monitor(
                 source, asset=name, model=model, version=contract.version,
                 age_at_start_s=age_at_start_s, stop=stop,
             ):  # fmt: skip
                 if isinstance(event, Estimate):
-                    estimates.append(event)
+                    keep(event)
                     click.echo(format_line(event, name, contract, as_json=as_json))
                 elif isinstance(event, Notice):
-                    click.echo(f"{name}: block {event.sequence}: {event.text}", err=True)
+                    click.echo(f"{name}: {event}", err=True)
         finally:
             if out is not None:
                 write_results(out, Result(name, contract, estimates, skipped))
     if out is not None and not can_plot():
         click.echo("no plot: it needs matplotlib (pip install 'wearcast[plot]')", err=True)
+
+
+def _drop(_estimate: Estimate) -> None:
+    """Nothing is kept of a stream that may last for years, if no file is to be written."""
 
 
 def _name_asset(folder: Path | None) -> str:

@@ -74,10 +74,9 @@ def test_it_tells_people_what_happens(models: Path, tmp_path: Path) -> None:
     stdout, stderr = demo.communicate(timeout=60)
     assert demo.returncode == 0, stderr
     assert stdout.count("  life 0.") > 10
-    assert re.search(r"block \d+: life used \d", stdout)
     assert re.search(r"58 estimates of a simulated bearing; alarm \d+ \w+ before it failed", stdout)
     assert f"wrote {tmp_path}/simulated-bearing.png" in stdout
-    assert stderr == ""
+    assert re.fullmatch(r"block \d+: life used \d[^\n]*\n", stderr)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,11 @@
+import contextlib
+import gc
+import io
 import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -11,8 +15,10 @@ import pytest
 from program import run, snapshot_text, start, write_snapshot
 from running import RunningServer
 
+from wearcast.clients.cli.main import program
 from wearcast.clients.folder import Follow, Replay
 from wearcast.signals.errors import InputError
+from wearcast.signals.estimate import Estimate
 from wearcast.signals.femto import read_bearing
 from wearcast.signals.series import Block
 
@@ -45,6 +51,66 @@ def test_reading_on_from_the_middle_keeps_the_day_and_the_gap(tmp_path: Path) ->
     assert not three.after_gap
     assert five.start_us == expected[5].start_us
     assert five.after_gap
+
+
+def _write_at(folder: Path, number: int, hour: str, *, rows: int = 2560) -> Path:
+    path = write_snapshot(folder, number, rows=rows)
+    path.write_text(path.read_text().replace("9,", f"{hour},", 1))
+    return path
+
+
+def test_day_is_that_of_a_whole_read_from_wherever_one_begins(tmp_path: Path) -> None:
+    # Number 3 can't be used: whether its midnight counts must not depend on where one begins.
+    for number, hour, rows in ((1, "9", 2560), (2, "9", 2560), (3, "23", 7), (4, "9", 2560)):
+        _write_at(tmp_path, number, hour, rows=rows)
+    expected = {block.sequence: block.start_us for block in read_bearing(tmp_path).blocks()}
+    for from_sequence in (0, 2, 3):
+        blocks = filter(None, Replay(tmp_path, speed=0).blocks(from_sequence))
+        assert {block.sequence: block.start_us for block in blocks}[3] == expected[3]
+
+
+def test_days_are_kept_over_broken_connections_without_reading_again(tmp_path: Path) -> None:
+    for number, hour in ((1, "23"), (2, "0"), (3, "23"), (4, "0"), (5, "1")):
+        _write_at(tmp_path, number, hour)
+    expected = {block.sequence: block.start_us for block in read_bearing(tmp_path).blocks()}
+    for source in (Replay(tmp_path, speed=0), Follow(tmp_path, settle_s=0.05, idle_exit_s=0.2)):
+        assert [block.sequence for block in filter(None, source.blocks(0))] == [*range(5)]
+        source.release(3)
+        hidden = [path.rename(path.with_suffix(".away")) for path in _files(tmp_path, 1, 2, 3)]
+        blocks = filter(None, source.blocks(3))
+        assert [(block.sequence, block.start_us) for block in blocks] == [
+            (number, expected[number]) for number in (3, 4)
+        ]
+        for path in hidden:
+            path.rename(path.with_suffix(".csv"))
+        # A server that has lost everything asks for everything.
+        blocks = filter(None, source.blocks(0))
+        assert {block.sequence: block.start_us for block in blocks} == expected
+
+
+def _files(folder: Path, *numbers: int) -> list[Path]:
+    return [folder / f"acc_{number:05d}.csv" for number in numbers]
+
+
+def test_folder_in_which_nothing_changes_is_not_listed(tmp_path: Path) -> None:
+    listed: list[object] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event in {"os.listdir", "os.scandir"} and str(arguments[0]) == str(tmp_path):
+            listed.append(event)
+
+    write_snapshot(tmp_path, 1)
+    blocks = Follow(tmp_path, settle_s=0.1).blocks(0)
+    assert _next_number(blocks) == 0
+    deadline_s = time.monotonic() + 2.5
+    while time.monotonic() < deadline_s:
+        assert next(blocks) is None
+    sys.addaudithook(watch)
+    assert list(islice(blocks, 5)) == [None] * 5
+    assert listed == []
+    write_snapshot(tmp_path, 2)
+    assert _next_number(blocks) == 1
+    assert listed
 
 
 def test_replay_waits_for_each_blocks_time_and_says_so(bearing: Path) -> None:
@@ -157,3 +223,28 @@ def test_replay_at_speed_takes_its_time(server: RunningServer, bearing: Path) ->
     )  # fmt: skip
     # 39 hops of 10 s at 400 times real time; a lower bound holds on however slow a machine.
     assert time.monotonic() - began_s >= 39 * 10 / 400
+
+
+def test_estimates_are_kept_only_for_files(
+    server: RunningServer, bearing: Path, tmp_path: Path
+) -> None:
+    class Counter(io.StringIO):
+        alive = 0
+
+        def write(self, text: str) -> int:
+            count = sum(isinstance(item, Estimate) for item in gc.get_objects())
+            self.alive = max(self.alive, count)
+            return super().write(text)
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    flags = ["stream", "--replay", str(bearing), "--speed", "max", "--server", server.address]
+    alive = []
+    try:
+        for number, out in enumerate(([], ["--out", str(tmp_path)])):
+            with contextlib.redirect_stdout(Counter()) as counter:
+                program.main([*flags, *out, "--asset", f"kept {number}"], standalone_mode=False)
+            alive.append(counter.alive)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert alive[1] - alive[0] > 30

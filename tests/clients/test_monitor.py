@@ -1,6 +1,9 @@
+import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ class ListSource:
         self.go_on = threading.Event()
         self.asked: list[int] = []
         self.released = 0
+        self.after_sent: Callable[[int], object] = lambda _number: None
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
         self.asked.append(from_sequence)
@@ -43,6 +47,7 @@ class ListSource:
                 while block.sequence >= self._held_from and not self.go_on.wait(0.05):
                     yield None
                 yield block
+                self.after_sent(block.sequence)
 
     def release(self, before: int) -> None:
         self.released = max(self.released, before)
@@ -97,7 +102,9 @@ def test_server_that_dies_twice_loses_nothing_and_repeats_nothing(
     assert len(running) == 3
     assert _estimates(events) == expected
     notices = [event for event in events if isinstance(event, Notice)]
-    assert [event.code for event in notices if event.code != "DRAINING"] == ["LIFE_ALARM"]
+    told = [event.code for event in notices if event.code != "DRAINING"]
+    assert told.count("RECONNECTING") == told.count("RECONNECTED") == 2
+    assert [code for code in told if not code.startswith("RECONNECT")] == ["LIFE_ALARM"]
     # After block 14 the next window is 13, 14, 15.
     assert source.asked[:2] == [0, 13]
 
@@ -167,6 +174,50 @@ def test_server_that_stays_away_is_given_up_after_so_many_attempts(
         server.kill()
         with pytest.raises(UnreachableError, match=f"server {server.address}.*gave up"):
             list(events)
+
+
+def test_server_that_is_away_is_told_once_and_so_is_its_return(
+    tiny_models: Path, tmp_path: Path
+) -> None:
+    store = ("--store", str(tmp_path / "store.sqlite"))
+    source = ListSource(RECORD, held_from=15)
+    notices = []
+    with running_server(tiny_models, *store) as server, ExitStack() as stack:
+        client = stack.enter_context(Client(server.address, settings=QUICK))
+        for event in client.monitor(source, asset="told", model="tiny"):
+            if isinstance(event, Acknowledged) and event.sequence == 14:
+                server.kill()
+                source.go_on.set()
+            if isinstance(event, Notice):
+                notices.append(event)
+            if isinstance(event, Notice) and event.code == "RECONNECTING":
+                time.sleep(1)
+                stack.enter_context(running_server(tiny_models, *store, listen=server.address))
+    assert [notice.code for notice in notices] == ["RECONNECTING", "RECONNECTED", "LIFE_ALARM"]
+    assert str(notices[0]).startswith(f"server {server.address}: ")
+    assert str(notices[0]).endswith("; trying again")
+    assert str(notices[1]) == f"server {server.address}: connected again"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_stop_while_the_server_is_away_fails_only_if_answers_are_due(
+    tiny_models: Path, *, answered: bool
+) -> None:
+    stop = threading.Event()
+    source = ListSource(RECORD, held_from=15)
+    with running_server(tiny_models) as server, Client(server.address, settings=QUICK) as client:
+        if not answered:
+            # From block 5 on it answers nothing, though blocks still reach it.
+            actions = {5: lambda: server.process.send_signal(signal.SIGSTOP), 14: server.kill}
+            source.after_sent = lambda number: actions.get(number, int)()
+        with (
+            pytest.raises(UnreachableError, match="were answered") if not answered else ExitStack()
+        ):
+            for event in client.monitor(source, asset="left", model="tiny", stop=stop):
+                if isinstance(event, Acknowledged) and event.sequence == 14:
+                    server.kill()
+                if isinstance(event, Notice) and event.code == "RECONNECTING":
+                    stop.set()
 
 
 def test_waits_grow_to_the_longest_and_differ() -> None:

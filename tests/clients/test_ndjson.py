@@ -203,3 +203,22 @@ def test_stream_from_stdin(tiny_server: RunningServer) -> None:
     assert done.returncode == 3
     assert [json.loads(line)["sequence"] for line in done.stdout.splitlines()] == [*range(2, 7)]
     assert "wearcast: line 8: expected an object" in done.stderr
+
+
+def test_lines_without_a_number_go_on_behind_what_the_server_has(
+    tiny_server: RunningServer,
+) -> None:
+    flags = ("--asset", "went on", "--model", "tiny", "--server", tiny_server.address, "--json")
+    lines = [_line(wearing_block(number, 40)) for number in range(20)]
+    run("stream", "-", *flags, stdin="\n".join(lines[:10]))
+    on = run("stream", "-", *flags, stdin="\n".join(lines[10:]))
+    rows = [json.loads(line) for line in on.stdout.splitlines()]
+    assert [row["sequence"] for row in rows] == [*range(2, 10), *range(12, 20)]
+    assert [row["sequence"] for row in rows if row["quality"] == "AFTER_GAP"] == [12]
+    newest = START_US + 19 * 10_000_000 + round(63 / 25600 * 1e6)
+    assert rows[-1]["window_end"] == format_time(newest)
+    # With a number in its first line a record can be sent again from its start.
+    lines[0] = _line(wearing_block(0, 40), sequence=0)
+    again = run("stream", "-", *flags, stdin="\n".join(lines))
+    assert again.returncode == 0
+    assert again.stdout == on.stdout
