@@ -125,23 +125,6 @@ def read_snapshot(path: Path, day: date = DAY) -> tuple[int, NDArray[np.float32]
     return _midnight_us(day) + time_of_day_us, values
 
 
-def read_start(path: Path, day: date = DAY) -> int:
-    """Start of a snapshot on that day in microseconds since 1970; reads the first row only.
-
-    Raises:
-        InputError: the first row holds no time.
-    """
-    try:
-        with path.open(encoding="ascii") as file:
-            row = file.readline()
-    except (OSError, ValueError) as error:
-        raise InputError(path.name, "a readable text file", error) from error
-    time_of_day_us = _read_time(row.split(_delimiter(row)))
-    if time_of_day_us is None:
-        raise _bad_time(path, row).error()
-    return _midnight_us(day) + time_of_day_us
-
-
 def iterate_bearing(
     path: Path,
     *,
