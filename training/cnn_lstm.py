@@ -66,7 +66,7 @@ class CnnLstm(RulModel):
             nn.ReLU(),
             nn.Linear(config.dense, config.features),
         )
-        # On a CPU the convolutions run 2 to 3 times as fast with the channels innermost.
+        # On a CPU the convolutions run faster with the channels innermost.
         self.cnn.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.lstm = nn.LSTM(config.features, config.hidden, config.layers, batch_first=True)
         self.output = nn.Linear(config.hidden, 1)

@@ -86,7 +86,7 @@ def report_test(results: Sequence[TestResult]) -> list[str]:
         "## Official cuts of the test bearings",
         (
             "Trained on all learning bearings; means over seeds. The second figure for Bearing1_4 "
-            "is the organisers'. Three cuts rank nothing: the score hangs on the draw."
+            "is the organisers'. So few cuts rank nothing: the score hangs on the draw."
         ),
         _table(header, rows),
     ]

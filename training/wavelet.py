@@ -59,7 +59,7 @@ class TimeFrequencyImage(nn.Module):
         if window % POINTS:
             raise ValueError(f"window: expected a multiple of {POINTS}, got {window}")
         self._samples_per_point = window // POINTS
-        # The convolution as one matrix product, (points) -> (scales, times): twice as fast as
+        # The convolution as one matrix product, (points) -> (scales, times): faster than
         # filters that slide, as most of their taps lie outside of so short a signal.
         filters = morlet_filters()
         times, sources = np.mgrid[:POINTS, :POINTS]
