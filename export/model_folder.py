@@ -31,7 +31,7 @@ from wearcast.signals.contract import CONTRACT_KEY, Channel, Contract, Output
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.training.checkpoint import Checkpoint, hash_file, load_checkpoint
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.model import RulModel
 
 LIFE_FRACTION = Output(name="life_fraction", unit="1")
 # Of the output's scale; a life fraction runs from 0 to 1.

@@ -8,7 +8,7 @@ import torch
 from wearcast.signals.contract import RulCalibration
 from wearcast.training.architectures import build
 from wearcast.training.checkpoint import Checkpoint
-from wearcast.training.cnn_lstm import CnnLstmConfig
+from wearcast.training.rul.cnn_lstm import CnnLstmConfig
 
 SMALL_CNN_LSTM = asdict(
     CnnLstmConfig(sequence=2, widths=(4, 4, 4, 4), dense=8, features=8, hidden=8)

@@ -9,12 +9,12 @@ import msgspec
 
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.config import TrainingConfig
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.model import RulModel
 
 # Where each architecture lives: module, configuration, model. Imported only when it is built.
 ARCHITECTURES = {
-    "cnn-lstm": ("wearcast.training.cnn_lstm", "CnnLstmConfig", "CnnLstm"),
-    "compact": ("wearcast.training.compact", "CompactConfig", "Compact"),
+    "cnn-lstm": ("wearcast.training.rul.cnn_lstm", "CnnLstmConfig", "CnnLstm"),
+    "compact": ("wearcast.training.rul.compact", "CompactConfig", "Compact"),
 }
 
 

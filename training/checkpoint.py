@@ -18,7 +18,7 @@ from torch import Tensor
 from wearcast.signals.contract import RulCalibration
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.model import RulModel
 
 FORMAT = 1
 

@@ -2,10 +2,18 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wearcast.training.rul import MemberEpoch
+
+@dataclass(frozen=True)
+class MemberEpoch:
+    """One epoch of one member: of an ensemble, or of the channels of a forecaster."""
+
+    member: int
+    epoch: int
+    training_loss: float
+    validation_loss: float
 
 
 def write_loss(path: Path, history: Sequence[MemberEpoch]) -> None:

@@ -63,19 +63,19 @@ def rul(
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from wearcast.training.bearings import choose_bearings, load_bearings  # noqa: PLC0415
-    from wearcast.training.evaluate import (  # noqa: PLC0415
+    from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
+    from wearcast.training.rul.bearings import choose_bearings, load_bearings  # noqa: PLC0415
+    from wearcast.training.rul.evaluate import (  # noqa: PLC0415
         TEST_RUL_S,
         evaluate_left_out,
         evaluate_test,
     )
-    from wearcast.training.report import (  # noqa: PLC0415
+    from wearcast.training.rul.report import (  # noqa: PLC0415
         describe_machine,
         report_left_out,
         report_test,
         summarize,
     )
-    from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
 
     costs: list[StepCost] = []
     settings = {} if epochs is None else {"epochs": epochs}

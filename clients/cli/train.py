@@ -72,11 +72,11 @@ def rul(
     on bearings it has not seen, and one more, to choose its best weights. Ctrl-C keeps the best
     weights so far.
     """
-    from wearcast.training.bearings import choose_bearings, load_bearings  # noqa: PLC0415
     from wearcast.training.checkpoint import save_checkpoint  # noqa: PLC0415
-    from wearcast.training.loss import plot_loss, write_loss  # noqa: PLC0415
+    from wearcast.training.loss import MemberEpoch, plot_loss, write_loss  # noqa: PLC0415
     from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
-    from wearcast.training.rul import MemberEpoch, count_epochs, train_rul  # noqa: PLC0415
+    from wearcast.training.rul.bearings import choose_bearings, load_bearings  # noqa: PLC0415
+    from wearcast.training.rul.train import count_epochs, train_rul  # noqa: PLC0415
 
     settings, sizes = _read_config(config)
     if epochs is not None:

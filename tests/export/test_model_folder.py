@@ -22,7 +22,7 @@ from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.training.architectures import ARCHITECTURES
 from wearcast.training.checkpoint import load_checkpoint, save_checkpoint
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.model import RulModel
 
 NAME = "bearing-rul"
 

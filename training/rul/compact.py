@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wearcast.training.config import Count, TrainingConfig
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.model import RulModel
 
 TRAINING = TrainingConfig(
     epochs=30,

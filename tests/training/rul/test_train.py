@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lives import make_life, make_lives
 
 from wearcast.signals.errors import ArtefactError, InputError
-from wearcast.training.rul import MemberEpoch, Trained, count_epochs, make_splits, train_rul
+from wearcast.training.loss import MemberEpoch
+from wearcast.training.rul.train import Trained, count_epochs, make_splits, train_rul
 
 SETTINGS = {"epochs": 3, "runs": 32, "steps": 4}
 LIVES = make_lives()

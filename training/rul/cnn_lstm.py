@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from wearcast.training.config import Count, TrainingConfig
-from wearcast.training.rul_model import RulModel
-from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage
+from wearcast.training.rul.model import RulModel
+from wearcast.training.rul.wavelet import POINTS, SCALES, TimeFrequencyImage
 
 # The original's: Adam at 5e-5, batches of 32, gradients clipped at 0.2, 30 epochs. A batch is made
 # of four runs, so that it holds several bearings and times of life.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wearcast.signals.contract import RulCalibration
 from wearcast.signals.life import GRID_S, quantile_s, remaining_cdf
-from wearcast.training.calibration import (
+from wearcast.training.rul.calibration import (
     WHOLE_LIFE,
     HeldOut,
     Range,

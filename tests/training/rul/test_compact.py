@@ -8,7 +8,7 @@ from naive_features import naive_features
 from wearcast.clients.cli import train
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
-from wearcast.training.compact import Compact, CompactConfig, SpectralFeatures
+from wearcast.training.rul.compact import Compact, CompactConfig, SpectralFeatures
 
 LEVELS = [0, 1, 2, 3, 5, 6, 7, 8]
 KURTOSIS = [4, 9]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wearcast.signals.contract import RulCalibration
 from wearcast.signals.life import GRID_S, LifeTracker, quantile_s, remaining_cdf
-from wearcast.training.calibration import (
+from wearcast.training.rul.calibration import (
     CUTS,
     LEAST_HELD_OUT,
     HeldOut,

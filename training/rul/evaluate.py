@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from wearcast.signals.life import GRID_S, LifeTracker
 from wearcast.signals.recording import Recording
-from wearcast.training.baselines import Way, make_ways, phm_score, quantiles_s
-from wearcast.training.calibration import CUTS, without_vibration
-from wearcast.training.fit import encode_run, score_features
-from wearcast.training.rul import HOP_S, Trained, train_rul
+from wearcast.training.rul.baselines import Way, make_ways, phm_score, quantiles_s
+from wearcast.training.rul.calibration import CUTS, without_vibration
+from wearcast.training.rul.fit import encode_run, score_features
+from wearcast.training.rul.train import HOP_S, Trained, train_rul
 
 Array = NDArray[np.float64]
 HORIZONS_S = (600.0, 1800.0, 3600.0)

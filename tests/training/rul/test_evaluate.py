@@ -8,8 +8,8 @@ from lives import make_life, make_lives
 from naive_life import naive_area
 
 from wearcast.signals.recording import Recording
-from wearcast.training.baselines import phm_score
-from wearcast.training.evaluate import (
+from wearcast.training.rul.baselines import phm_score
+from wearcast.training.rul.evaluate import (
     BearingResult,
     area_under_curve,
     count_alarms,
@@ -17,7 +17,7 @@ from wearcast.training.evaluate import (
     evaluate_test,
     lead_times_s,
 )
-from wearcast.training.report import report_left_out, report_test, summarize
+from wearcast.training.rul.report import report_left_out, report_test, summarize
 
 SETTINGS = {"epochs": 2, "runs": 32, "steps": 3}
 LIVES = make_lives()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wearcast.signals.femto import read_snapshot
-from wearcast.training.wavelet import POINTS, SCALES, TimeFrequencyImage, morlet_filters
+from wearcast.training.rul.wavelet import POINTS, SCALES, TimeFrequencyImage, morlet_filters
 
-ARCHIVES = Path(__file__).parents[2].parent / "shared" / "data" / "femto"
+ARCHIVES = Path(__file__).parents[3].parent / "shared" / "data" / "femto"
 WINDOW = 2560
 
 

@@ -10,10 +10,11 @@ import torch
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.recording import Recording
 from wearcast.training.architectures import build, training_defaults
-from wearcast.training.calibration import HeldOut, fit_calibration
 from wearcast.training.checkpoint import Checkpoint
-from wearcast.training.fit import Epoch, Run, fit, score_features
-from wearcast.training.rul_model import RulModel
+from wearcast.training.loss import MemberEpoch
+from wearcast.training.rul.calibration import HeldOut, fit_calibration
+from wearcast.training.rul.fit import Epoch, Run, fit, score_features
+from wearcast.training.rul.model import RulModel
 
 # PRONOSTIA: two accelerometers, one snapshot each 10 s (Nectoux et al., PHM 2012).
 CHANNELS = (("horizontal", "g"), ("vertical", "g"))
@@ -22,16 +23,6 @@ HOP_S = 10.0
 _GIVEN = ("channels", "window", "members")
 # What each member is trained without: for the errors it is judged by, and for its best weights.
 LEAST_BEARINGS = 3
-
-
-@dataclass(frozen=True)
-class MemberEpoch:
-    """One epoch of one member."""
-
-    member: int
-    epoch: int
-    training_loss: float
-    validation_loss: float
 
 
 @dataclass(frozen=True)

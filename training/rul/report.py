@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.training.baselines import phm_score
-from wearcast.training.evaluate import (
+from wearcast.training.rul.baselines import phm_score
+from wearcast.training.rul.evaluate import (
     HORIZONS_S,
     TEST_RUL_S,
     BearingResult,

@@ -4,7 +4,7 @@ from checkpoints import SMALL_CNN_LSTM
 
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
-from wearcast.training.cnn_lstm import CnnLstm, CnnLstmConfig
+from wearcast.training.rul.cnn_lstm import CnnLstm, CnnLstmConfig
 
 
 def test_has_the_original_number_of_parameters() -> None:

@@ -4,7 +4,7 @@ import pytest
 from program import write_snapshot
 
 from wearcast.signals.errors import InputError
-from wearcast.training.bearings import choose_bearings, load_bearings
+from wearcast.training.rul.bearings import choose_bearings, load_bearings
 
 
 def test_a_recording_with_a_gap_is_refused(tmp_path: Path) -> None:

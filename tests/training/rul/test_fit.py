@@ -5,10 +5,10 @@ from lives import make_life
 from torch import Tensor, nn
 
 from wearcast.signals.errors import InputError
-from wearcast.training.compact import TRAINING, Compact, CompactConfig
 from wearcast.training.config import TrainingConfig
-from wearcast.training.fit import Epoch, Run, encode_run, fit, score_features
-from wearcast.training.rul_model import RulModel
+from wearcast.training.rul.compact import TRAINING, Compact, CompactConfig
+from wearcast.training.rul.fit import Epoch, Run, encode_run, fit, score_features
+from wearcast.training.rul.model import RulModel
 
 QUICK = TrainingConfig(
     epochs=6,

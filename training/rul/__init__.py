@@ -1,0 +1,1 @@
+"""Remaining useful life of bearings: from recordings to a checkpoint, and how good it is."""
