@@ -1,8 +1,16 @@
 """Times are int64 microseconds since 1970-01-01 UTC (`_us`); texts are ISO 8601 with a Z."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wearcast.signals.errors import InputError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US = 86_400_000_000
+_QUARTER_US = 900_000_000
 
 
 def format_time(time_us: int) -> str:
@@ -28,3 +36,53 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def local_us(times_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """What the clock of a time zone shows, as microseconds since 1970-01-01 of that clock.
+
+    zone: a name such as "UTC" or "Asia/Seoul" (IANA time zone database).
+
+    >>> int(local_us(np.array([0]), "Asia/Seoul")[0]) // 3_600_000_000
+    9
+
+    Raises:
+        InputError: there is no such zone.
+    """
+    if zone == "UTC":
+        return times_us
+    # An offset changes at a quarter of an hour at the finest.
+    quarters, places = np.unique(times_us // _QUARTER_US, return_inverse=True)
+    info = find_zone(zone)
+    offsets_us = np.array(
+        [
+            (_EPOCH + timedelta(microseconds=int(quarter) * _QUARTER_US)).astimezone(info)
+            .utcoffset() // timedelta(microseconds=1)  # type: ignore[operator]  # never None here
+            for quarter in quarters
+        ],
+        dtype=np.int64,
+    )  # fmt: skip
+    return times_us + offsets_us[places].reshape(times_us.shape)
+
+
+def minutes_of_week(times_us: NDArray[np.int64], zone: str) -> NDArray[np.float32]:
+    """Minutes since Monday, 0:00, by the clock of a time zone, float32, 0 to below 10,080.
+
+    >>> minutes_of_week(np.array([0]), "UTC")  # 1970-01-01 was a Thursday
+    array([4320.], dtype=float32)
+    """
+    since_monday_us = (local_us(times_us, zone) + 3 * _DAY_US) % (7 * _DAY_US)
+    return (since_monday_us / 60e6).astype(np.float32)
+
+
+def find_zone(zone: str) -> ZoneInfo:
+    """The time zone of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:  # all that zoneinfo raises for a bad name
+        expected = "a zone of the IANA database, such as UTC or Asia/Seoul"
+        raise InputError("time_zone", expected, repr(zone)) from error

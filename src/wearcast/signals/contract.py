@@ -12,7 +12,7 @@ from msgspec import Meta
 from wearcast.signals.errors import ArtefactError
 
 CONTRACT_KEY = "wearcast.contract"
-FORMAT = 1
+FORMAT = 2
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -24,11 +24,16 @@ class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One output of the graph; `shape` is one row's, without the batch dimension."""
+    """One output of the graph; `shape` is one row's, without the batch dimension.
+
+    `tolerance` is absolute, in the output's unit: how far another runtime or machine may be from
+    the golden outputs.
+    """
 
     name: str
     unit: str
     shape: tuple[int, ...] = ()
+    tolerance: Positive = 1e-4
 
 
 class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +65,7 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "four rising numbers in (0, 1]",
             self.thresholds,
             len(self.thresholds) == 4  # noqa: PLR2004 where WORN, WARNING, ALARM and failure begin
-            and all(earlier < later for earlier, later in pairwise((0.0, *self.thresholds)))
+            and _rises((0.0, *self.thresholds))
             and self.thresholds[-1] <= 1,
         )
         _check(
@@ -77,7 +82,7 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "horizons_s",
             "rising numbers above 0",
             self.horizons_s,
-            all(earlier < later for earlier, later in pairwise((0.0, *self.horizons_s))),
+            _rises((0.0, *self.horizons_s)),
         )
         _check(
             "interval_probability",
@@ -87,10 +92,78 @@ class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-def _check(field: str, expected: str, got: object, holds: bool) -> None:  # noqa: FBT001
+class ForecastPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a forecast holds: for each target one output (horizons, quantiles), in its own unit.
+
+    targets: names of channels. horizons_s: seconds from the window's last sample to the time that a
+    value is for. mean_s: each value is the mean of the readings over so many seconds that end
+    there; as long as a hop: the reading itself. quantiles: probabilities that the reading stays at
+    or below the value.
+    """
+
+    targets: Annotated[tuple[str, ...], Meta(min_length=1)]
+    horizons_s: Annotated[tuple[float, ...], Meta(min_length=1)]
+    quantiles: Annotated[tuple[float, ...], Meta(min_length=1)]
+    mean_s: Positive
+
+    def __post_init__(self) -> None:
+        _check(
+            "horizons_s",
+            "rising numbers above 0",
+            self.horizons_s,
+            _rises((0.0, *self.horizons_s)),
+            "forecast",
+        )
+        _check(
+            "quantiles",
+            "rising numbers between 0 and 1",
+            self.quantiles,
+            _rises((0.0, *self.quantiles, 1.0)),
+            "forecast",
+        )
+
+
+class OutlierPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one detector says of one channel; an empty `channel` is all of them together.
+
+    `unit` is that of the value that is judged.
+    """
+
+    detector: str
+    channel: str
+    unit: str
+
+
+class OutlierPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an outlier model judges; each of its outputs has one number for each point.
+
+    Outputs: `value`; `percentile`, 0 to 100, high is unusual; `stage`, 0 to 4, or -1 where the
+    detector does not apply; `cause`, 0 for none, or the place in `causes`, counted from 1.
+    thresholds: percentiles where the stages 1 to 4 begin.
+    """
+
+    points: Annotated[tuple[OutlierPoint, ...], Meta(min_length=1)]
+    thresholds: tuple[float, float, float, float] = (90.0, 95.0, 98.0, 99.0)
+    causes: tuple[str, ...] = ("MISSING", "STUCK", "RANGE", "JUMP")
+
+    def __post_init__(self) -> None:
+        _check(
+            "thresholds",
+            "rising numbers between 0 and 100",
+            self.thresholds,
+            _rises((0.0, *self.thresholds, 100.0)),
+            "outlier",
+        )
+
+
+def _rises(numbers: tuple[float, ...]) -> bool:
+    return all(earlier < later for earlier, later in pairwise(numbers))
+
+
+def _check(field: str, expected: str, got: object, holds: bool, part: str = "rul") -> None:  # noqa: FBT001
     if not holds:
         # A ValueError, which msgspec turns into its own error and adds the place in the JSON to.
-        raise ValueError(f"rul.{field}: expected {expected}, got {got}")
+        raise ValueError(f"{part}.{field}: expected {expected}, got {got}")
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,8 +171,13 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Input of the graph: float32 `(batch, sequence, len(channels), window)` in the channels' units.
     A block is one snapshot of `window` samples at `sample_rate_hz`; blocks start `hop_s` apart.
-    Outputs are float32 `(batch, *shape)`. `tolerance` is absolute, in the outputs' units: how far
-    another runtime or machine may be from the golden outputs.
+    Outputs are float32 `(batch, *shape)`.
+
+    time_zone: where hours and weekdays count, the graph has a second input, float32 `(batch,)`: the
+    minutes since Monday, 0:00, of that zone at the window's last sample. every_s: an answer is due
+    only where the window's end, plus a hop, is a whole multiple of it by that zone's clock; None:
+    with every block. missing: readings may be missing (NaN). partial: answers come from the first
+    block on, and blocks before it count as missing.
     """
 
     name: str
@@ -112,9 +190,14 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sequence: int
     batch_sizes: tuple[int, ...]
     outputs: tuple[Output, ...]
-    tolerance: float
     weights_sha256: str
+    time_zone: str | None = None
+    every_s: Positive | None = None
+    missing: bool = False
+    partial: bool = False
     rul: RulCalibration | None = None
+    forecast: ForecastPart | None = None
+    outlier: OutlierPart | None = None
     training: dict[str, Any] = {}
     format: int = FORMAT
 

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from wearcast.signals.errors import MismatchError
 
 
 class Quality(StrEnum):
@@ -56,8 +61,7 @@ class LifeLine:
     crossings: tuple[Crossing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemainingLife:
+class RemainingLife(msgspec.Struct, frozen=True, tag=True):
     """How much life is left; see `wearcast.signals.life` for how it is found.
 
     life_fraction: 0 new, 1 failed, high is bad. age_s: operating time. rul_s: median of the
@@ -77,6 +81,51 @@ class RemainingLife:
     alarm: bool
 
 
+class ForecastPoint(msgspec.Struct, frozen=True):
+    """One channel's future reading, `horizon_s` after the window's last sample.
+
+    values: pairs (quantile, reading in the unit), both rising.
+    """
+
+    channel: str
+    unit: str
+    horizon_s: float
+    values: tuple[tuple[float, float], ...]
+
+
+class Forecast(msgspec.Struct, frozen=True, tag=True):
+    """What sensors will read: one point for each channel and horizon."""
+
+    points: tuple[ForecastPoint, ...]
+
+
+class DetectorStage(msgspec.Struct, frozen=True):
+    """One detector's word on one channel, or with an empty `channel` on all of them together.
+
+    stage: 0 normal, 1 interest, 2 caution, 3 alert, 4 severe; None: the detector does not apply to
+    this channel or time. percentile: 0 to 100, high is unusual. value: what was judged, in the
+    unit; None where it is missing. cause: what is wrong with the sensor; empty: nothing known.
+    """
+
+    detector: str
+    channel: str
+    unit: str
+    stage: int | None
+    percentile: float | None
+    value: float | None
+    cause: str = ""
+
+
+class Outlier(msgspec.Struct, frozen=True, tag=True):
+    """How unusual readings are, by detector and channel."""
+
+    stages: tuple[DetectorStage, ...]
+
+
+Answer = RemainingLife | Forecast | Outlier
+Kind = TypeVar("Kind", RemainingLife, Forecast, Outlier)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """One answer about one window: number of its last block, time of its last sample.
@@ -87,4 +136,36 @@ class Estimate:
     sequence: int
     window_end_us: int
     quality: tuple[str, ...]
-    remaining_life: RemainingLife
+    answer: Answer
+
+    @property
+    def remaining_life(self) -> RemainingLife:
+        """The answer of a model of kind rul.
+
+        Raises:
+            MismatchError: it is of another kind.
+        """
+        return self._of(RemainingLife)
+
+    @property
+    def forecast(self) -> Forecast:
+        """The answer of a model of kind forecast.
+
+        Raises:
+            MismatchError: it is of another kind.
+        """
+        return self._of(Forecast)
+
+    @property
+    def outlier(self) -> Outlier:
+        """The answer of a model of kind outlier.
+
+        Raises:
+            MismatchError: it is of another kind.
+        """
+        return self._of(Outlier)
+
+    def _of(self, kind: type[Kind]) -> Kind:
+        if not isinstance(self.answer, kind):
+            raise MismatchError("answer", kind.__name__, type(self.answer).__name__)
+        return self.answer
