@@ -8,14 +8,14 @@ client.monitor(source, asset="pump-7", model=...)   # live: estimates, notices, 
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
 
-from wearcast.clients.decode import Acknowledged, Notice, decode_estimate, decode_model
+from wearcast.clients.decode import Acknowledged, Notice, decode_estimates, decode_model
 from wearcast.clients.encode import encode_block
 from wearcast.clients.errors import decode_error
 from wearcast.clients.monitor import Monitor, MonitorSettings
@@ -131,7 +131,7 @@ class Client:
         call = MachineHealthServiceStub(self._connect()).Predict(requests)
         try:
             for response in call:
-                yield from map(decode_estimate, response.estimates.estimates)
+                yield from decode_estimates(response.estimates)
         except grpc.RpcError as error:
             raise decode_error(error, self.address) from None
         finally:
@@ -144,13 +144,16 @@ class Client:
         source: Source,
         *,
         asset: str,
-        model: str,
+        model: str | Sequence[str],
         version: int = 0,
         age_at_start_s: float = 0.0,
         stop: threading.Event | None = None,
     ) -> Iterator[Estimate | Notice | Acknowledged]:
         """Follow one asset live, over as many connections as it takes; see `Monitor`.
 
+        model: one, or several that answer about the same blocks; `Estimate.model` tells which one
+        does. Blocks then have the channels of the first, and after those what the others add; see
+        `wearcast.signals.panel.join_contracts`. version: of the first; of the others the newest.
         stop: once it is set, no further block is sent, and the iterator ends with the answers to
         those that were.
 
@@ -160,14 +163,13 @@ class Client:
                 at `stop`, with blocks sent that have no answer.
             ReplacedError: another stream follows the same asset now.
         """
-        contract = self.model(model, version)
-        start = machine_health_pb2.MonitorStart(
-            asset=asset, model=model, version=contract.version, age_at_start_s=age_at_start_s
-        )
+        names = [model] if isinstance(model, str) else list(model)
+        contracts = [self.model(name, 0 if place else version) for place, name in enumerate(names)]
         return Monitor(
             source,
-            start,
-            contract,
+            contracts,
+            asset=asset,
+            age_at_start_s=age_at_start_s,
             address=self.address,
             open_channel=self._open_channel,
             settings=self._settings.monitor,

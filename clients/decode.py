@@ -8,11 +8,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import MismatchError
 from wearcast.signals.estimate import (
+    Answer,
     Band,
     Crossing,
     CrossingState,
+    DetectorStage,
     Estimate,
+    Forecast,
+    ForecastPoint,
     LifeLine,
+    Outlier,
     RemainingLife,
 )
 from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
@@ -57,14 +62,18 @@ def decode_notice(message: machine_health_pb2.Notice) -> Notice:
     return Notice(code, message.sequence, message.text)
 
 
-def decode_estimate(message: estimate_pb2.Estimate) -> Estimate:
-    """The estimate in a message.
+def decode_estimates(message: machine_health_pb2.EstimateBatch) -> list[Estimate]:
+    """The estimates in a message.
 
     Raises:
-        MismatchError: the answer is none that this client knows.
+        MismatchError: an answer is none that this client knows.
     """
+    return [_decode_estimate(item, message.model) for item in message.estimates]
+
+
+def _decode_estimate(message: estimate_pb2.Estimate, model: str) -> Estimate:
     try:
-        remaining_life = _decode_remaining_life(message.remaining_life)
+        answer = _decode_answer(message)
     except ValueError as error:
         expected = "an answer that this client knows"
         raise MismatchError(f"estimates[{message.sequence}]", expected, error) from error
@@ -74,7 +83,49 @@ def decode_estimate(message: estimate_pb2.Estimate) -> Estimate:
         quality=tuple(
             _name(samples_pb2.QualityFlag, flag, "QUALITY_FLAG_") for flag in message.quality
         ),
-        remaining_life=remaining_life,
+        answer=answer,
+        model=model,
+    )
+
+
+def _decode_answer(message: estimate_pb2.Estimate) -> Answer:
+    kind = message.WhichOneof("answer")
+    if kind == "remaining_life":
+        return _decode_remaining_life(message.remaining_life)
+    if kind == "forecast":
+        return _decode_forecast(message.forecast)
+    if kind == "outlier":
+        return Outlier(tuple(_decode_stage(item) for item in message.outlier.stages))
+    raise ValueError(kind or "nothing")
+
+
+def _decode_forecast(message: estimate_pb2.Forecast) -> Forecast:
+    return Forecast(
+        tuple(
+            ForecastPoint(
+                channel=point.channel,
+                unit=point.unit,
+                horizon_s=point.horizon_s,
+                values=tuple((item.quantile, item.value) for item in point.values),
+            )
+            for point in message.points
+        )
+    )
+
+
+def _decode_stage(message: estimate_pb2.DetectorStage) -> DetectorStage:
+    applies = message.stage != estimate_pb2.STAGE_NOT_APPLICABLE
+    if message.stage not in estimate_pb2.Stage.values() or not message.stage:
+        raise ValueError(f"stage {message.stage}")
+    return DetectorStage(
+        detector=message.detector,
+        channel=message.channel,
+        unit=message.unit,
+        # After "not set" and "not applicable" come the stages in order.
+        stage=message.stage - estimate_pb2.STAGE_NORMAL if applies else None,
+        percentile=message.percentile if applies else None,
+        value=message.value if applies and message.cause != "MISSING" else None,
+        cause=message.cause,
     )
 
 

@@ -11,11 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wearcast.serving.session import Session
 from wearcast.signals.estimate import Estimate
-from wearcast.signals.series import Block, Series, Window
+from wearcast.signals.kinds import Outputs
+from wearcast.signals.series import Block, Series, Window, minutes_of
 
 
 def predict_local(
@@ -33,19 +33,21 @@ def predict_local(
     windows = (window for window in map(series.push, blocks) if window is not None)
     size = max(session.contract.batch_sizes)
 
-    def run(batch: list[Window]) -> NDArray[np.float32]:
+    def run(batch: list[Window]) -> Outputs:
         free = sessions.get()
         try:
-            return free.run(np.stack([window.values for window in batch]))["life_fraction"]
+            values = np.stack([window.values for window in batch])
+            return free.run(values, minutes_of(session.contract, batch))
         finally:
             sessions.put(free)
 
-    def answer(batch: list[Window], job: Future[NDArray[np.float32]]) -> Iterator[Estimate]:
-        for window, fraction in zip(batch, job.result(), strict=True):
-            yield series.answer(window, float(fraction))
+    def answer(batch: list[Window], job: Future[Outputs]) -> Iterator[Estimate]:
+        outputs = job.result()
+        for row, window in enumerate(batch):
+            yield series.answer(window, {name: part[row] for name, part in outputs.items()})
 
     with ThreadPoolExecutor(workers) as threads:
-        waiting: deque[tuple[list[Window], Future[NDArray[np.float32]]]] = deque()
+        waiting: deque[tuple[list[Window], Future[Outputs]]] = deque()
         while batch := list(itertools.islice(windows, size)):
             waiting.append((batch, threads.submit(run, batch)))
             if len(waiting) > workers:

@@ -7,19 +7,20 @@ again what it stored after that, and says from which block on it needs the readi
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
 
-from wearcast.clients.decode import Acknowledged, Notice, decode_estimate, decode_notice
+from wearcast.clients.decode import Acknowledged, Notice, decode_estimates, decode_notice
 from wearcast.clients.encode import encode_block
 from wearcast.clients.errors import decode_error, is_passing
 from wearcast.clients.source import Source
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import UnreachableError, WearcastError
 from wearcast.signals.estimate import Estimate
+from wearcast.signals.panel import join_contracts
 from wearcast.v1 import machine_health_pb2, samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
@@ -51,22 +52,26 @@ class Monitor:
     def __init__(
         self,
         source: Source,
-        start: machine_health_pb2.MonitorStart,
-        contract: Contract,
+        contracts: Sequence[Contract],
         *,
+        asset: str,
+        age_at_start_s: float,
         address: str,
         open_channel: Callable[[], grpc.Channel],
         settings: MonitorSettings,
         stop: threading.Event,
     ) -> None:
         self._source = source
-        self._start = start
-        self._context = max(contract.sequence - 1, 1)
+        self._asset = asset
+        self._age_at_start_s = age_at_start_s
+        self._models = {contract.name: contract.version for contract in contracts}
+        self._context = max(join_contracts(contracts).sequence - 1, 1)
         self._address = address
         self._open_channel = open_channel
         self._settings = settings
         self._stop = stop
-        self._received = -1
+        # Of each model, the last sequence whose estimate has come.
+        self._received: dict[str, int] = {}
         self._sent = -1
         self._acknowledged = -1
         self._away = False
@@ -119,10 +124,21 @@ class Monitor:
             raise UnreachableError(text)
 
     def _message_start(self) -> machine_health_pb2.MonitorRequest:
-        start = machine_health_pb2.MonitorStart()
-        start.CopyFrom(self._start)
-        if self._received >= 0:
-            start.received_sequence = self._received
+        (model, version), *others = self._models.items()
+        start = machine_health_pb2.MonitorStart(
+            asset=self._asset,
+            model=model,
+            version=version,
+            age_at_start_s=self._age_at_start_s,
+            received_sequence=self._received.get(model),
+            acknowledged_sequence=self._acknowledged if self._acknowledged >= 0 else None,
+            further_models=[
+                machine_health_pb2.FurtherModel(
+                    model=name, version=number, received_sequence=self._received.get(name)
+                )
+                for name, number in others
+            ],
+        )
         return machine_health_pb2.MonitorRequest(start=start)
 
     def _read(self, response: Any, requests: "_Requests") -> Iterator[Any]:  # noqa: ANN401
@@ -133,9 +149,9 @@ class Monitor:
                 self._away = False
                 yield Notice("RECONNECTED", None, f"server {self._address}: connected again")
         elif kind == "estimates":
-            for estimate in map(decode_estimate, response.estimates.estimates):
-                if estimate.sequence > self._received:
-                    self._received = estimate.sequence
+            for estimate in decode_estimates(response.estimates):
+                if estimate.sequence > self._received.get(estimate.model, -1):
+                    self._received[estimate.model] = estimate.sequence
                     self._attempts = 0
                     yield estimate
         elif kind == "acknowledgement":

@@ -5,11 +5,12 @@ One line is one block:
     {"time": "2024-05-01T09:39:39.065664Z", "channels": {"horizontal": [...], "vertical": [...]}}
 
 `time` is that of the first sample, ISO 8601; without an offset it counts as UTC. `channels` holds
-every channel of the model's contract, in its unit, `window` numbers each, in any order. `sequence`
-is optional: the number of the block, from 0 at the start of the asset's record, rising; a jump is a
-gap. Without it the line is one after the line before. If the first line has none, it is 0, or,
-where the server has blocks of the asset, the one after those, behind a gap: it is taken as a new
-reading. So who sends a record again from its start says `sequence`.
+every channel of the model's contract, in its unit, `window` numbers each, in any order. Where the
+window is one sample, the bare number will do; where the contract says that readings may be missing,
+null is one. `sequence` is optional: the number of the block, from 0 at the start of the asset's
+record, rising; a jump is a gap. Without it the line is one after the line before. If the first line
+has none, it is 0, or, where the server has blocks of the asset, the one after those, behind a gap:
+it is taken as a new reading. So who sends a record again from its start says `sequence`.
 """
 
 import os
@@ -29,6 +30,7 @@ _TICK_S = 0.2
 _CHUNK_BYTES = 1 << 16
 _KEPT_BLOCKS = 256
 _READ_AHEAD_BLOCKS = 64
+_Samples = list[float | None] | float | None
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,13 +73,16 @@ def parse_line(
     for row, name in enumerate(names):
         field = f"line {number}: channels.{name}"
         try:
-            samples = msgspec.json.decode(line.channels[name], type=list[float])
+            decoded = msgspec.json.decode(line.channels[name], type=_Samples)
         except msgspec.MsgspecError as error:
             raise InputError(field, "a list of numbers", error) from error
+        samples = decoded if isinstance(decoded, list) else [decoded]
+        if None in samples and not contract.missing:
+            raise InputError(field, "a list of numbers", "null")
         if len(samples) != contract.window:
             raise MismatchError(field, f"{contract.window} samples", len(samples))
         with np.errstate(over="ignore"):  # to infinity, which no series takes
-            values[row] = samples
+            values[row] = np.array(samples, np.float64)
     return Block(sequence, start_us, contract.sample_rate_hz, values, sequence > expected)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wearcast.clients.plant_rows import make_blocks
 from wearcast.clients.results import give_unique_names
 from wearcast.signals.contract import Contract
 from wearcast.signals.femto import find_bearings, iterate_snapshots, list_snapshots
+from wearcast.signals.rows import Rows
 from wearcast.signals.series import Block
 from wearcast.signals.table import read_table
 
@@ -31,8 +33,9 @@ class Input:
 def find_inputs(paths: Sequence[Path]) -> list[Input]:
     """The recordings at some paths: bearing folders, folders above them, files.
 
-    Snapshot files (acc_NNNNN.csv) of one folder are one recording; any other file is a whole one,
-    see `wearcast.signals.table`.
+    Snapshot files (acc_NNNNN.csv) of one folder are one recording; any other file is a whole one:
+    for models of single readings at even steps it is cleaned, see `wearcast.signals.cleaning`, for
+    all others see `wearcast.signals.table`.
 
     Raises:
         InputError: no recording there.
@@ -69,9 +72,25 @@ def _open_snapshots(snapshots: Sequence[tuple[int, Path]]) -> Callable[[str], In
 
 def _open_table(path: Path) -> Callable[[str], Input]:
     def open_blocks(contract: Contract, on_skip: OnSkip) -> Iterator[Block]:
+        if contract.window == 1:
+            yield from make_blocks(read_rows(path, contract))
+            return
         recording = read_table(path, contract)
         for line in recording.skipped:
             on_skip(line)
         yield from recording.blocks()
 
     return lambda name: Input(name, 1, open_blocks)
+
+
+def read_rows(path: Path, contract: Contract) -> Rows:
+    """The rows of a plant file, at a contract's steps; nothing is filled in.
+
+    Raises:
+        InputError: the file is none that can be read, or a channel is not in it.
+        MismatchError: its rows are further apart than the contract's.
+    """
+    from wearcast.signals.cleaning import load_rows  # noqa: PLC0415 - snapshots do without
+
+    names = [channel.name for channel in contract.channels]
+    return load_rows(path, names, step_s=contract.hop_s, time_zone=contract.time_zone or "UTC").rows

@@ -1,10 +1,9 @@
-"""Results as files: NAME.json, NAME.csv and NAME.png, one row for each estimate."""
+"""Results as files: NAME.json, NAME.csv, NAME.parquet and NAME.png, with the same rows."""
 
 import csv
 import importlib.util
 import io
 import json
-import math
 import os
 import re
 from collections import Counter
@@ -12,87 +11,56 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wearcast.signals.clock import format_time
+from wearcast.clients.rows import Actuals, Row, make_rows
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError
-from wearcast.signals.estimate import CrossingState, Estimate
-
-Value = str | int | float | bool | None
+from wearcast.signals.estimate import Estimate
+from wearcast.signals.rows import Rows
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a model answered about one recording; `skipped` names files left out and why."""
+    """Everything a model answered about one recording; `skipped` names files left out and why.
+
+    readings: what it answered about, where those are rows of a plant; pictures show them, and
+    forecasts are put beside them.
+    """
 
     name: str
     contract: Contract
     estimates: Sequence[Estimate]
     skipped: Sequence[str] = ()
+    readings: Rows | None = None
 
 
-def make_row(estimate: Estimate, contract: Contract) -> dict[str, Value]:
-    """One estimate as a flat row; None stands for "there is none".
-
-    Times are ISO 8601 UTC, `_s` is seconds. life_fraction and line_value: 0 new, 1 failed.
-    line_reaches_LEVEL: NO_CROSSING, AHEAD or ALREADY_CROSSED; line_reaches_LEVEL_at: when, with
-    AHEAD. p_fail_Nmin: probability of failing within N minutes. quality: flags, a space between.
-    """
-    life, end_us = estimate.remaining_life, estimate.window_end_us
-    row: dict[str, Value] = {
-        "sequence": estimate.sequence,
-        "window_end": format_time(end_us),
-        "age_s": life.age_s,
-        "life_fraction": life.life_fraction,
-        "line_value": life.line.value,
-        "line_slope_per_s": life.line.slope_per_s,
-    }
-    crossings = {crossing.level: crossing for crossing in life.line.crossings}
-    thresholds = contract.rul.thresholds if contract.rul is not None else ()
-    for level in thresholds[2:]:
-        crossing = crossings.get(level)
-        ahead = crossing is not None and crossing.state is CrossingState.AHEAD
-        name = f"line_reaches_{level}"
-        row[name] = None if crossing is None else crossing.state.value
-        row[f"{name}_at"] = (
-            _format_later(end_us, crossing.remaining_s) if crossing is not None and ahead else None
-        )
-    row |= {
-        "rul_s": life.rul_s,
-        "rul_low_s": life.rul_low_s,
-        "rul_high_s": life.rul_high_s,
-        "failure_time": _format_later(end_us, life.rul_s),
-    }
-    for horizon_s, probability in life.failure_probabilities:
-        row[f"p_fail_{horizon_s / 60:g}min"] = probability
-    row |= {
-        "band": life.band.value,
-        "alarm": life.alarm,
-        "quality": " ".join(estimate.quality),
-    }
-    return {name: _finite(value) for name, value in row.items()}
-
-
-def make_rows(result: Result) -> list[dict[str, Value]]:
-    """All estimates as rows."""
-    return [make_row(estimate, result.contract) for estimate in result.estimates]
+def make_table(result: Result) -> list[Row]:
+    """All estimates as rows, see `wearcast.clients.rows`."""
+    part, actuals = result.contract.forecast, None
+    if part is not None and result.readings is not None:
+        actuals = Actuals(result.readings, part.mean_s)
+    return [
+        row
+        for estimate in result.estimates
+        for row in make_rows(estimate, result.contract, actuals)
+    ]
 
 
 def make_json(result: Result) -> str:
-    """A result as JSON text, a line for each estimate."""
+    """A result as JSON text, a line for each row."""
     head = {
         "name": result.name,
         "model": result.contract.name,
         "version": result.contract.version,
         "skipped": list(result.skipped),
     }
-    rows = [json.dumps(row, allow_nan=False) for row in make_rows(result)]
+    rows = [json.dumps(row, allow_nan=False) for row in make_table(result)]
     estimates = "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
     return json.dumps(head)[:-1] + f', "estimates": {estimates}}}\n'
 
 
 def make_csv(result: Result) -> str:
     """A result as CSV text with a header; an empty cell stands for "there is none"."""
-    rows = make_rows(result)
+    rows = make_table(result)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["sequence"], lineterminator="\n")
     writer.writeheader()
@@ -100,10 +68,20 @@ def make_csv(result: Result) -> str:
     return text.getvalue()
 
 
-def write_results(directory: Path, result: Result) -> list[Path]:
-    """Write NAME.json, NAME.csv and, where matplotlib is installed, NAME.png; gives their paths.
+def make_parquet(result: Result) -> bytes:
+    """A result as Parquet; needs pyarrow."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
-    In the files' names, whatever may not stand in one is `_`.
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(make_table(result)), content)
+    return content.getvalue()
+
+
+def write_results(directory: Path, result: Result) -> list[Path]:
+    """Write NAME.json and NAME.csv, NAME.parquet with pyarrow, NAME.png with matplotlib.
+
+    Gives their paths. In the files' names, whatever may not stand in one is `_`.
 
     Raises:
         InputError: a file can't be written.
@@ -113,6 +91,8 @@ def write_results(directory: Path, result: Result) -> list[Path]:
         directory / f"{name}.json": make_json(result).encode(),
         directory / f"{name}.csv": make_csv(result).encode(),
     }
+    if importlib.util.find_spec("pyarrow") is not None:
+        contents[directory / f"{name}.parquet"] = make_parquet(result)
     if can_plot():
         from wearcast.clients.plot import draw_png  # noqa: PLC0415 - matplotlib is an extra
 
@@ -191,19 +171,6 @@ def format_duration(seconds: float) -> str:
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", name)
-
-
-def _format_later(time_us: int, later_s: float | None) -> str | None:
-    if later_s is None or not math.isfinite(later_s):
-        return None
-    try:
-        return format_time(time_us + round(later_s * 1e6))
-    except OverflowError:  # after the year 9999: a line that hardly rises
-        return None
-
-
-def _finite(value: Value) -> Value:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_whole(path: Path, content: bytes) -> None:

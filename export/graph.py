@@ -15,18 +15,24 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-INPUT = "blocks"
+# The second one only where the contract has a time zone.
+INPUTS = ("blocks", "minute_of_week")
 
 
 def write_onnx(
-    model: nn.Module, example: Tensor, path: Path, *, outputs: list[str], metadata: dict[str, str]
+    model: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    *,
+    outputs: list[str],
+    metadata: dict[str, str],
 ) -> None:
-    """Write the ONNX graph of a model, for inputs of exactly the example's shape."""
+    """Write the ONNX graph of a model, for inputs of exactly the example's shapes."""
     with _quiet_exporter():
         program = torch.onnx.export(
             model,
-            (example,),
-            input_names=[INPUT],
+            example,
+            input_names=INPUTS[: len(example)],
             output_names=outputs,
             dynamo=True,
             verbose=False,
@@ -43,11 +49,11 @@ def write_onnx(
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
-def write_torchscript(model: nn.Module, example: Tensor, path: Path) -> None:
-    """Write a traced and frozen TorchScript of a model, for inputs of the example's shape."""
+def write_torchscript(model: nn.Module, example: tuple[Tensor, ...], path: Path) -> None:
+    """Write a traced and frozen TorchScript of a model, for inputs of the example's shapes."""
     whole = path.with_suffix(".whole")
     with _quiet_exporter():
-        traced = torch.jit.trace(model, (example,), check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(model, example, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.freeze(traced).save(str(whole))
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
         for entry in source.infolist():

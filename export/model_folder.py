@@ -15,11 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
+from torch import nn
 
 from wearcast.export.graph import write_onnx, write_torchscript
 from wearcast.export.parity import (
+    Arrays,
     check_parity,
     make_cases,
     run_frozen,
@@ -27,17 +30,12 @@ from wearcast.export.parity import (
     run_torch,
     run_torchscript,
 )
-from wearcast.signals.contract import CONTRACT_KEY, Channel, Contract, Output
+from wearcast.signals.contract import CONTRACT_KEY, LIFE_FRACTION, Channel, Contract
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.training.checkpoint import Checkpoint, hash_file, load_checkpoint
-from wearcast.training.rul.model import RulModel
 
-LIFE_FRACTION = Output(name="life_fraction", unit="1")
-# Of the output's scale; a life fraction runs from 0 to 1.
-TOLERANCE = 1e-4
 _GOLDEN_ROWS = 4
-_GOLDEN_SCALE_G = 4.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ def export_checkpoint(
             folder = Path(temporary) / "folder"
             folder.mkdir()
             shutil.copyfile(pth, folder / "weights.pth")
-            difference = _write_graphs(folder, model, contract)
+            golden = Golden(0, _GOLDEN_ROWS, checkpoint.center, checkpoint.scale, {})
+            difference = _write_graphs(folder, model, contract, golden)
             _write_sums(folder)
             target.parent.mkdir(exist_ok=True)
             folder.rename(target)
@@ -104,39 +103,44 @@ def _make_contract(
     return Contract(
         name=name,
         version=version,
-        kind="rul",
+        kind=checkpoint.kind,
         channels=tuple(Channel(channel, unit) for channel, unit in checkpoint.channels),
         sample_rate_hz=checkpoint.sample_rate_hz,
         window=checkpoint.window,
         hop_s=checkpoint.hop_s,
         sequence=checkpoint.sequence,
         batch_sizes=tuple(sorted(set(batches))),
-        outputs=(LIFE_FRACTION,),
-        tolerance=TOLERANCE,
+        outputs=checkpoint.outputs,
         weights_sha256=weights_sha256,
+        time_zone=checkpoint.time_zone,
+        every_s=checkpoint.every_s,
+        missing=checkpoint.missing,
+        partial=checkpoint.partial,
         rul=checkpoint.rul,
+        forecast=checkpoint.forecast,
+        outlier=checkpoint.outlier,
         training={"architecture": checkpoint.architecture, **checkpoint.training},
     )
 
 
-def _write_graphs(folder: Path, model: RulModel, contract: Contract) -> float:
+def _write_graphs(folder: Path, model: nn.Module, contract: Contract, golden: Golden) -> float:
     """Write graphs and golden cases; give the largest difference from the model's answers."""
-    shape = (contract.sequence, len(contract.channels), contract.window)
-    golden = Golden(seed=0, rows=_GOLDEN_ROWS, scale=_GOLDEN_SCALE_G, outputs={})
-    cases = np.concatenate([golden_input(contract, golden), make_cases(shape)])
+    windows, minutes = golden_input(contract, golden)
+    golden_cases = (windows,) if minutes is None else (windows, minutes)
+    hard_cases = make_cases(contract, golden)
+    cases = tuple(map(np.concatenate, zip(golden_cases, hard_cases, strict=True)))
     try:
         expected = run_frozen(run_torch(model), 1, cases)
     except RuntimeError as error:
-        raise ArtefactError("model", f"to take windows of shape {shape}", error) from error
-    fractions = (expected >= 0) & (expected <= 1)
-    if not fractions.all():
-        raise ArtefactError("model: life_fraction", "0 to 1", expected[~fractions][0])
+        wanted = f"to take windows of shape {windows.shape[1:]}"
+        raise ArtefactError("model", wanted, error) from error
+    _check_answers(contract, expected)
 
     largest = 0.0
     for batch in contract.batch_sizes:
         onnx_path = folder / f"batch-{batch}.onnx"
         script_path = folder / f"batch-{batch}.torchscript"
-        example = torch.zeros(batch, *shape)
+        example = tuple(torch.zeros(batch, *part.shape[1:]) for part in cases)
         metadata = {CONTRACT_KEY: contract.to_json()}
         outputs = [output.name for output in contract.outputs]
         write_onnx(model, example, onnx_path, outputs=outputs, metadata=metadata)
@@ -146,13 +150,32 @@ def _write_graphs(folder: Path, model: RulModel, contract: Contract) -> float:
             (script_path, run_torchscript(script_path)),
         ):
             got = run_frozen(runtime, batch, cases)
-            check_parity(path.name, expected, got, contract.tolerance)
-            largest = max(largest, float(np.abs(got - expected).max()))
+            for output, wanted, answer in zip(contract.outputs, expected, got, strict=True):
+                check_parity(f"{path.name}: {output.name}", wanted, answer, output.tolerance)
+                largest = max(largest, float(np.abs(answer - wanted)[:_GOLDEN_ROWS].max()))
 
-    answers = {LIFE_FRACTION.name: expected[:_GOLDEN_ROWS].tolist()}
-    golden = Golden(golden.seed, golden.rows, golden.scale, answers)
+    answers = {
+        output.name: part[:_GOLDEN_ROWS].tolist()
+        for output, part in zip(contract.outputs, expected, strict=True)
+    }
+    golden = msgspec.structs.replace(golden, outputs=answers)
     (folder / "golden.json").write_text(golden.to_json() + "\n", encoding="utf-8")
     return largest
+
+
+def _check_answers(contract: Contract, answers: Arrays) -> None:
+    """What the model answers is what its contract says, also to hard cases."""
+    if len(answers) != len(contract.outputs):
+        raise ArtefactError("model: outputs", len(contract.outputs), len(answers))
+    for output, part in zip(contract.outputs, answers, strict=True):
+        if part.shape[1:] != output.shape:
+            raise ArtefactError(f"model: {output.name}", f"shape {output.shape}", part.shape[1:])
+        if output == LIFE_FRACTION:
+            good, expected = (part >= 0) & (part <= 1), "0 to 1"
+        else:
+            good, expected = np.isfinite(part), "finite numbers"
+        if not good.all():
+            raise ArtefactError(f"model: {output.name}", expected, part[~good][0])
 
 
 def _write_sums(folder: Path) -> None:

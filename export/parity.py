@@ -9,35 +9,56 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wearcast.export.graph import INPUT, load_torchscript
+from wearcast.export.graph import INPUTS, load_torchscript
+from wearcast.signals.contract import Contract
 from wearcast.signals.errors import ArtefactError
+from wearcast.signals.golden import Golden
 
 Array = NDArray[np.float32]
-Runtime = Callable[[Array], Array]
+# Windows and, where the contract has a time zone, their minutes of the week; rows at the same place
+# belong together. Answers are one array for each output.
+Arrays = tuple[Array, ...]
+Runtime = Callable[[Arrays], Arrays]
+# Of an answer's own size, beside the tolerance: float32 keeps seven digits.
+_RELATIVE = 1e-5
+_WEEK_MIN = 10_080
 
 
-def make_cases(shape: tuple[int, int, int], seed: int = 1) -> Array:
-    """Windows float32 (rows, sequence, channels, window) that are hard to agree on.
+def make_cases(contract: Contract, golden: Golden, seed: int = 1) -> Arrays:
+    """Windows float32 (rows, sequence, channels, window) that are hard to agree on, and times.
 
-    Noise from 0.001 to 1,000 g, nothing at all, a constant, a dead channel, and single spikes.
+    Noise of a thousandth to a thousand times the channels' spread, nothing at all, a constant, a
+    dead channel, and single spikes; where readings may be missing, also windows without any, and
+    without the newest.
     """
     rng = np.random.default_rng(seed)
+    shape = (contract.sequence, len(contract.channels), contract.window)
     noise = rng.standard_normal(shape)
     dead = noise.copy()
     dead[:, 0] = 0.0
     spikes = np.zeros(shape)
-    spikes[:, :, shape[2] // 2] = 50.0
+    spikes[shape[0] // 2, :, shape[2] // 2] = 12.0
     cases = [noise * 0.001, noise, noise * 1000.0, noise * 0.0, noise * 0.0 + 1.0, dead, spikes]
-    return np.stack(cases).astype(np.float32)
+    if contract.missing:
+        newest = noise.copy()
+        newest[-1] = np.nan
+        cases += [np.full(shape, np.nan), newest, np.where(noise > 0, noise, np.nan)]
+    center, scale = (np.asarray(part)[:, None] for part in (golden.center, golden.scale))
+    windows = (center + scale * np.stack(cases)).astype(np.float32)
+    if contract.time_zone is None:
+        return (windows,)
+    return windows, rng.integers(0, _WEEK_MIN, len(windows)).astype(np.float32)
 
 
 def run_torch(model: nn.Module) -> Runtime:
     """The model itself, or a TorchScript of it, on arrays."""
 
-    def answer(blocks: Array) -> Array:
+    def answer(inputs: Arrays) -> Arrays:
         with torch.inference_mode():
-            result: Array = model(torch.from_numpy(blocks)).numpy()
-        return result
+            outputs = model(*map(torch.from_numpy, inputs))
+        return tuple(item.numpy() for item in outputs) if isinstance(outputs, tuple) else (
+            outputs.numpy(),
+        )  # fmt: skip
 
     return answer
 
@@ -53,27 +74,27 @@ def run_onnx(path: Path) -> Runtime:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def answer(blocks: Array) -> Array:
-        result: Array = session.run(None, {INPUT: blocks})[0]
-        return result
+    def answer(inputs: Arrays) -> Arrays:
+        return tuple(session.run(None, dict(zip(INPUTS, inputs, strict=False))))
 
     return answer
 
 
-def run_frozen(runtime: Runtime, batch: int, cases: Array) -> Array:
-    """Answers (rows,) of a runtime that takes exactly `batch` windows at once.
+def run_frozen(runtime: Runtime, batch: int, cases: Arrays) -> Arrays:
+    """Answers (rows, ...) of a runtime that takes exactly `batch` windows at once.
 
     Every run is filled up with the cases that come next, so most rows have neighbours.
     """
+    count = len(cases[0])
     answers = []
-    for start in range(0, len(cases), batch):
-        rows = np.arange(start, start + batch) % len(cases)
-        answers.append(runtime(np.ascontiguousarray(cases[rows])))
-    return np.concatenate(answers)[: len(cases)]
+    for start in range(0, count, batch):
+        rows = np.arange(start, start + batch) % count
+        answers.append(runtime(tuple(np.ascontiguousarray(part[rows]) for part in cases)))
+    return tuple(np.concatenate(parts)[:count] for parts in zip(*answers, strict=True))
 
 
 def check_parity(stage: str, expected: Array, got: Array, tolerance: float) -> None:
-    """Compare answers, row by row.
+    """Compare the answers of one output, row by row.
 
     Raises:
         ArtefactError: the shapes differ, or an answer is not finite or off by more than tolerance.
@@ -81,7 +102,8 @@ def check_parity(stage: str, expected: Array, got: Array, tolerance: float) -> N
     if got.shape != expected.shape:
         raise ArtefactError(f"{stage}: shape of the output", expected.shape, got.shape)
     # Written so that NaN, which is not within anything, fails too.
-    off = ~(np.abs(got.astype(np.float64) - expected) <= tolerance)
+    bar = tolerance + _RELATIVE * np.abs(expected.astype(np.float64))
+    off = ~(np.abs(got.astype(np.float64) - expected) <= bar)
     if off.any():
         row = int(np.argmax(off.reshape(len(off), -1).any(axis=1)))
         wanted = f"{expected[row]} within {tolerance}"

@@ -1,9 +1,12 @@
 """From a stream of blocks to estimates: what Monitor and Predict have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wearcast.serving.decode import decode_blocks
 from wearcast.serving.inbox import Inbox
@@ -11,15 +14,16 @@ from wearcast.serving.pool import ModelKey, Pool
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, WearcastError
 from wearcast.signals.estimate import Estimate
-from wearcast.signals.series import Block, Series, Window
+from wearcast.signals.panel import Panel
+from wearcast.signals.series import Block, Window
 from wearcast.v1 import samples_pb2
 
 
 class Answered(NamedTuple):
-    """Blocks that were taken together, and the estimates they led to."""
+    """Blocks that were taken together, and the estimates they led to, a list for each model."""
 
     blocks: list[Block]
-    estimates: list[Estimate]
+    estimates: list[list[Estimate]]
 
 
 @asynccontextmanager
@@ -49,39 +53,52 @@ async def reading(
 
 
 async def answer_blocks(
-    inbox: Inbox, series: Series, pool: Pool, model: ModelKey
+    inbox: Inbox, panel: Panel, pool: Pool, models: Sequence[ModelKey]
 ) -> AsyncIterator[Answered]:
-    """Answer what waits, as one batch, again and again until the client is done.
+    """Answer what waits, as one batch a model, again and again until the client is done.
 
     What came before a bad block is answered before its error is raised.
     """
     while blocks := await inbox.take():
-        windows: list[Window] = []
-        failure: WearcastError | None = None
-        good: list[Block] = []
-        for block in blocks:
-            try:
-                window = series.push(block)
-            except WearcastError as error:
-                failure = error
-                break
-            good.append(block)
-            if window is not None:
-                windows.append(window)
-        estimates: list[Estimate] = []
-        if windows:
-            outputs = await pool.run(model, [window.values for window in windows])
-            for window, fraction in zip(windows, outputs["life_fraction"], strict=True):
+        good, windows, failure = _take(panel, blocks)
+        jobs = [
+            pool.run(model, waiting) if waiting else _nothing()
+            for model, waiting in zip(models, windows, strict=True)
+        ]
+        outputs = await asyncio.gather(*jobs)
+        estimates: list[list[Estimate]] = [[] for _ in models]
+        for place, waiting in enumerate(windows):
+            for row, window in enumerate(waiting):
+                one = {name: output[row] for name, output in outputs[place].items()}
                 try:
-                    estimate = series.answer(window, float(fraction))
+                    estimates[place].append(panel.series[place].answer(window, one))
                 except InputError as error:
                     failure = error
                     good = [block for block in good if block.sequence < window.sequence]
                     break
-                estimates.append(estimate)
                 # Other streams have their turn between two answers of a large batch.
                 await asyncio.sleep(0)
         if good:
-            yield Answered(good, estimates)
+            end = good[-1].sequence
+            yield Answered(good, [[it for it in part if it.sequence <= end] for part in estimates])
         if failure:
             raise failure
+
+
+def _take(
+    panel: Panel, blocks: Sequence[Block]
+) -> tuple[list[Block], list[list[Window]], WearcastError | None]:
+    """The blocks up to the first bad one, the windows that end in them, and what is wrong then."""
+    windows: list[list[Window]] = [[] for _ in panel.series]
+    for place, block in enumerate(blocks):
+        try:
+            ready = panel.push(block)
+        except WearcastError as error:
+            return list(blocks[:place]), windows, error
+        for model, window in ready:
+            windows[model].append(window)
+    return list(blocks), windows, None
+
+
+async def _nothing() -> dict[str, NDArray[np.float32]]:
+    return {}

@@ -34,15 +34,17 @@ def check_asset(asset: str) -> str:
     return asset
 
 
-def received_sequence(start: machine_health_pb2.MonitorStart) -> int:
-    """The last sequence whose estimate a client has; -1: it has none.
+def decode_known(
+    field: str, message: machine_health_pb2.MonitorStart | machine_health_pb2.FurtherModel
+) -> int:
+    """A sequence number that a client may give, `received_sequence` or such; -1: it gave none.
 
     Raises:
         InputError: no block can have that number.
     """
-    if not start.HasField("received_sequence"):
+    if not message.HasField(field):
         return -1
-    return check_sequence("start.received_sequence", start.received_sequence)
+    return check_sequence(f"start.{field}", getattr(message, field))
 
 
 def decode_blocks(batch: samples_pb2.BlockBatch, contract: Contract) -> Iterator[Block]:

@@ -1,11 +1,29 @@
 """Answers and contracts as messages of the protocol."""
 
+from collections.abc import Sequence
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wearcast.signals.contract import Contract
-from wearcast.signals.estimate import Crossing, CrossingState, Estimate, LifeLine, RemainingLife
-from wearcast.v1 import estimate_pb2, model_pb2, samples_pb2
+from wearcast.signals.estimate import (
+    Crossing,
+    CrossingState,
+    Estimate,
+    Forecast,
+    LifeLine,
+    Outlier,
+    RemainingLife,
+)
+from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
 
+_STAGES = {
+    None: estimate_pb2.STAGE_NOT_APPLICABLE,
+    0: estimate_pb2.STAGE_NORMAL,
+    1: estimate_pb2.STAGE_INTEREST,
+    2: estimate_pb2.STAGE_CAUTION,
+    3: estimate_pb2.STAGE_ALERT,
+    4: estimate_pb2.STAGE_SEVERE,
+}
 # 9999-12-31T23:59:59.999999Z: a Timestamp goes no further.
 _LAST_US = 253_402_300_799_999_999
 
@@ -19,15 +37,68 @@ def to_timestamp(time_us: float) -> Timestamp | None:
     return stamp
 
 
+def encode_estimates(
+    estimates: Sequence[Estimate], version: int
+) -> machine_health_pb2.EstimateBatch:
+    """Estimates of one model and version, one or more, as message."""
+    return machine_health_pb2.EstimateBatch(
+        estimates=[encode_estimate(estimate) for estimate in estimates],
+        model=estimates[0].model,
+        version=version,
+    )
+
+
 def encode_estimate(estimate: Estimate) -> estimate_pb2.Estimate:
     """An estimate as message."""
-    return estimate_pb2.Estimate(
+    message = estimate_pb2.Estimate(
         sequence=estimate.sequence,
         window_end=to_timestamp(estimate.window_end_us),
         quality=[
             samples_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in estimate.quality
         ],
-        remaining_life=_encode_life(estimate.remaining_life, estimate.window_end_us),
+    )
+    now_us = estimate.window_end_us
+    if isinstance(estimate.answer, RemainingLife):
+        message.remaining_life.CopyFrom(_encode_life(estimate.answer, now_us))
+    elif isinstance(estimate.answer, Forecast):
+        message.forecast.CopyFrom(_encode_forecast(estimate.answer, now_us))
+    else:
+        message.outlier.CopyFrom(_encode_outlier(estimate.answer))
+    return message
+
+
+def _encode_forecast(forecast: Forecast, now_us: int) -> estimate_pb2.Forecast:
+    return estimate_pb2.Forecast(
+        points=[
+            estimate_pb2.ForecastPoint(
+                channel=point.channel,
+                unit=point.unit,
+                horizon_s=point.horizon_s,
+                time=to_timestamp(now_us + point.horizon_s * 1e6),
+                values=[
+                    estimate_pb2.QuantileValue(quantile=quantile, value=value)
+                    for quantile, value in point.values
+                ],
+            )
+            for point in forecast.points
+        ]
+    )
+
+
+def _encode_outlier(outlier: Outlier) -> estimate_pb2.Outlier:
+    return estimate_pb2.Outlier(
+        stages=[
+            estimate_pb2.DetectorStage(
+                detector=item.detector,
+                channel=item.channel,
+                unit=item.unit,
+                stage=_STAGES[item.stage],
+                percentile=item.percentile,
+                value=item.value,
+                cause=item.cause,
+            )
+            for item in outlier.stages
+        ]
     )
 
 
@@ -91,4 +162,7 @@ def encode_model(contract: Contract, contract_json: str) -> model_pb2.Model:
             for output in contract.outputs
         ],
         contract_json=contract_json,
+        every_s=contract.every_s,
+        time_zone=contract.time_zone,
+        missing=contract.missing,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wearcast.serving.session import Session
 from wearcast.signals.errors import BusyError
+from wearcast.signals.series import Window, minutes_of
 
 ModelKey = tuple[str, int]
 
@@ -37,9 +38,9 @@ class Pool:
         self._threads = ThreadPoolExecutor(workers, "model", take_sessions)
 
     async def run(
-        self, model: ModelKey, windows: Sequence[NDArray[np.float32]]
+        self, model: ModelKey, windows: Sequence[Window]
     ) -> dict[str, NDArray[np.float32]]:
-        """Answer windows, each (sequence, channels, window): output name -> (n, *shape).
+        """Answer windows: output name -> (n, *shape).
 
         Raises:
             BusyError: too many jobs wait already.
@@ -55,11 +56,10 @@ class Pool:
         """Finish what runs and drop what waits."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _run(
-        self, model: ModelKey, windows: Sequence[NDArray[np.float32]]
-    ) -> dict[str, NDArray[np.float32]]:
+    def _run(self, model: ModelKey, windows: Sequence[Window]) -> dict[str, NDArray[np.float32]]:
         session: Session = self._worker.sessions[model]
-        return session.run(np.stack(windows))
+        values = np.stack([window.values for window in windows])
+        return session.run(values, minutes_of(session.contract, windows))
 
     def _leave(self, _job: Future[dict[str, NDArray[np.float32]]]) -> None:
         self._room.release()

@@ -1,11 +1,13 @@
 """The four methods of MachineHealthService: decode, call, encode."""
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from wearcast.serving.answers import Answered, answer_blocks, reading
-from wearcast.serving.decode import check_asset, received_sequence
-from wearcast.serving.encode import encode_estimate, encode_model
+from wearcast.serving.decode import check_asset, decode_known
+from wearcast.serving.encode import encode_estimates, encode_model
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.live import DrainingError, LiveStreams
 from wearcast.serving.models import choose_version
@@ -15,7 +17,8 @@ from wearcast.serving.session import Session
 from wearcast.serving.store import SeriesKey, Store
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
-from wearcast.signals.series import Series, check_age
+from wearcast.signals.panel import Panel, join_contracts
+from wearcast.signals.series import check_age
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceServicer
@@ -64,13 +67,13 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         """Score a recording; nothing is stored."""
         start = await self._first(requests)
         model = choose_version(self._models, start.model, start.version)
-        contract = self._models[model].contract
-        series = Series(contract, age_at_start_s=start.age_at_start_s)
-        inbox = Inbox(max(contract.batch_sizes))
-        async with reading(requests, self._pick_blocks, contract, inbox):
-            async for _, estimates in answer_blocks(inbox, series, self._pool, model):
+        panel = Panel([self._models[model].contract], age_at_start_s=start.age_at_start_s)
+        inbox = Inbox(max(panel.contract.batch_sizes))
+        async with reading(requests, self._pick_blocks, panel.contract, inbox):
+            async for _, (estimates,) in answer_blocks(inbox, panel, self._pool, [model]):
                 if estimates:
-                    await context.write(pb.PredictResponse(estimates=_encode(estimates)))
+                    batch = encode_estimates(estimates, model[1])
+                    await context.write(pb.PredictResponse(estimates=batch))
 
     async def Monitor(  # noqa: N802
         self,
@@ -80,43 +83,59 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         """Follow one asset live; what it answers is stored first."""
         start = await self._first(requests)
         asset = check_asset(start.asset)
-        received = received_sequence(start)
+        asked = [start, *start.further_models]
+        received = [decode_known("received_sequence", item) for item in asked]
+        acknowledged = decode_known("acknowledged_sequence", start)
         age_at_start_s = check_age(start.age_at_start_s)
-        model = choose_version(self._models, start.model, start.version)
-        key = SeriesKey(asset, *model)
-        contract = self._models[model].contract
-        inbox = Inbox(max(contract.batch_sizes))
-        async with self.live.claim(key, inbox):
-            age_at_start_s = await self._store.remember_age(key, age_at_start_s)
-            series = Series(contract, age_at_start_s=age_at_start_s)
-            line_points = contract.rul.line_points if contract.rul else 1
-            stored = await self._store.last(key, line_points)
-            series.resume(stored)
-            acknowledged = stored[-1].sequence if stored else None
+        models = [choose_version(self._models, item.model, item.version) for item in asked]
+        contracts = [self._models[model].contract for model in models]
+        join_contracts(contracts)  # before another stream has to make way
+        keys = [SeriesKey(asset, *model) for model in models]
+        inbox = Inbox(max(contracts[0].batch_sizes))
+        async with AsyncExitStack() as stack:
+            for key in sorted(keys):  # in one order, so that two streams can't wait for each other
+                await stack.enter_async_context(self.live.claim(key, inbox))
+            ages_s = [await self._store.remember_age(key, age_at_start_s) for key in keys]
+            panel = Panel(contracts, age_at_start_s=ages_s[0])
+            stored_until = await self._resume(panel, keys, acknowledged)
             await context.write(
                 pb.MonitorResponse(
                     started=pb.MonitorStarted(
-                        version=key.version,
-                        next_sequence=series.next_sequence,
-                        acknowledged_sequence=acknowledged,
+                        version=keys[0].version,
+                        next_sequence=panel.next_sequence,
+                        acknowledged_sequence=stored_until,
                     )
                 )
             )
-            notices = Notices(contract.sequence, await self._store.up_to(key, received))
-            async for missed in self._store.after(key, received):
-                await _tell(context, notices.about_stored(missed), missed)
-            async with reading(requests, self._pick_blocks, contract, inbox):
+            notices = []
+            for key, contract, sequence in zip(keys, contracts, received, strict=True):
+                told = Notices(contract, await self._store.up_to(key, sequence))
+                async for missed in self._store.after(key, sequence):
+                    await _tell(context, told.about_stored(missed), missed, key.version)
+                notices.append(told)
+            async with reading(requests, self._pick_blocks, panel.contract, inbox):
                 try:
-                    async for answered in answer_blocks(inbox, series, self._pool, model):
-                        await self._deliver(key, answered, notices, context)
+                    async for answered in answer_blocks(inbox, panel, self._pool, models):
+                        await self._deliver(keys, answered, notices, context)
                 except DrainingError as error:
                     notice = pb.Notice(
                         code=pb.NOTICE_CODE_DRAINING,
-                        sequence=series.next_sequence,
+                        sequence=panel.next_sequence,
                         text=str(error),
                     )
                     await context.write(pb.MonitorResponse(notice=notice))
                     raise
+
+    async def _resume(
+        self, panel: Panel, keys: Sequence[SeriesKey], acknowledged: int
+    ) -> int | None:
+        """Go on after what is stored; gives the last block that all models are done with."""
+        done = []
+        for key, series in zip(keys, panel.series, strict=True):
+            stored = await self._store.last(key, series.memory)
+            series.resume(stored, acknowledged)
+            done.append(max(stored[-1].sequence if stored else -1, acknowledged))
+        return min(done) if min(done) >= 0 else None
 
     async def _first(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
         """The stream's first message, which must be `start`."""
@@ -152,16 +171,22 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
 
     async def _deliver(
         self,
-        key: SeriesKey,
+        keys: Sequence[SeriesKey],
         answered: Answered,
-        notices: Notices,
+        notices: Sequence[Notices],
         context: Any,  # noqa: ANN401
     ) -> None:
         """Commit, then tell the client."""
-        blocks, estimates = answered
-        if estimates:
-            await self._store.save(key, estimates)
-        await _tell(context, notices.about(blocks, estimates), estimates)
+        blocks, answers = answered
+        await asyncio.gather(
+            *(
+                self._store.save(key, estimates)
+                for key, estimates in zip(keys, answers, strict=True)
+                if estimates
+            )
+        )
+        for key, told, estimates in zip(keys, notices, answers, strict=True):
+            await _tell(context, told.about(blocks, estimates), estimates, key.version)
         await context.write(
             pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))
         )
@@ -171,13 +196,10 @@ async def _tell(
     context: Any,  # noqa: ANN401
     notices: Iterable[pb.Notice],
     estimates: list[Estimate],
+    version: int,
 ) -> None:
     """Notices first: a client that has an estimate has what had to be said about it too."""
     for notice in notices:
         await context.write(pb.MonitorResponse(notice=notice))
     if estimates:
-        await context.write(pb.MonitorResponse(estimates=_encode(estimates)))
-
-
-def _encode(estimates: list[Estimate]) -> pb.EstimateBatch:
-    return pb.EstimateBatch(estimates=[encode_estimate(estimate) for estimate in estimates])
+        await context.write(pb.MonitorResponse(estimates=encode_estimates(estimates, version)))

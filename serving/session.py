@@ -1,7 +1,7 @@
 """A model in ONNX Runtime: loaded only if its folder holds together, run in frozen batches.
 
 session = open_session(Path("models/bearing-rul/1"))
-session.run(windows)["life_fraction"]
+session.run(windows)["life_fraction"]         # with a clock: session.run(windows, minutes)
 """
 
 from pathlib import Path
@@ -12,11 +12,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from wearcast.serving.folder import WEIGHTS, ModelFolder, read_folder
-from wearcast.signals.contract import CONTRACT_KEY, Contract
+from wearcast.signals.contract import CONTRACT_KEY, Contract, check_parts
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import golden_input
 
-INPUT = "blocks"
+# The second one only where the contract has a time zone.
+INPUTS = ("blocks", "minute_of_week")
 _FLOAT32 = "tensor(float)"
 
 
@@ -40,30 +41,41 @@ class Session:
         """Another session of the same model, for another thread."""
         return type(self)(self._folder)
 
-    def run(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def run(
+        self, windows: NDArray[np.float32], minutes: NDArray[np.float32] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """Answer windows (n, sequence, channels, window) with each output's (n, *shape).
 
+        minutes: float32 (n,), of the week at the windows' ends, where the contract has a time zone.
         Each part takes the smallest frozen batch that holds it, filled up with zeros; what is
         above the largest batch is split.
         """
+        inputs = [np.ascontiguousarray(windows, np.float32)]
+        if self.contract.time_zone is not None:
+            if minutes is None:
+                raise ValueError("minutes: expected one a window, got none")
+            inputs.append(np.ascontiguousarray(minutes, np.float32))
         largest = max(self._graphs)
         parts = [
-            self._run_part(windows[start : start + largest])
+            self._run_part([item[start : start + largest] for item in inputs])
             for start in range(0, max(len(windows), 1), largest)
         ]
         names = [output.name for output in self.contract.outputs]
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        return dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
     def check_golden(self) -> None:
         """Answer the golden cases, one by one and together.
 
         Raises:
-            ArtefactError: an answer is further than the contract's tolerance from the golden one.
+            ArtefactError: an answer is further than its output's tolerance from the golden one.
         """
         golden = self._folder.golden
-        windows = golden_input(self.contract, golden)
-        singly = [self.run(windows[row : row + 1]) for row in range(len(windows))]
-        together = self.run(windows)
+        windows, minutes = golden_input(self.contract, golden)
+        singly = [
+            self.run(windows[row : row + 1], None if minutes is None else minutes[row : row + 1])
+            for row in range(len(windows))
+        ]
+        together = self.run(windows, minutes)
         for output in self.contract.outputs:
             field = f"{self._folder.path}/golden.json {output.name}"
             try:
@@ -78,20 +90,25 @@ class Session:
                 np.concatenate([one[output.name] for one in singly]),
             ):
                 worst = float(np.max(np.abs(got - expected)))
-                if not worst <= self.contract.tolerance:
+                if not worst <= output.tolerance:
                     raise ArtefactError(
-                        field, f"within {self.contract.tolerance}", f"{worst} off", reason="GOLDEN"
+                        field, f"within {output.tolerance}", f"{worst} off", reason="GOLDEN"
                     )
 
-    def _run_part(self, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        size = min(size for size in self._graphs if size >= len(windows))
-        batch = windows
-        if len(windows) < size:
-            batch = np.zeros((size, *windows.shape[1:]), np.float32)
-            batch[: len(windows)] = windows
+    def _run_part(self, inputs: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        count = len(inputs[0])
+        size = min(size for size in self._graphs if size >= count)
+        if count < size:
+            inputs = [_fill_up(item, size) for item in inputs]
         names = [output.name for output in self.contract.outputs]
-        outputs = self._graphs[size].run(names, {INPUT: np.ascontiguousarray(batch)})
-        return {name: output[: len(windows)] for name, output in zip(names, outputs, strict=True)}
+        outputs = self._graphs[size].run(names, dict(zip(INPUTS, inputs, strict=False)))
+        return [output[:count] for output in outputs]
+
+
+def _fill_up(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    whole = np.zeros((size, *rows.shape[1:]), np.float32)
+    whole[: len(rows)] = rows
+    return whole
 
 
 def open_session(path: Path) -> Session:
@@ -138,21 +155,19 @@ def _read_contract(path: Path, graphs: dict[int, ort.InferenceSession]) -> tuple
     contract = Contract.from_json(str(first))
     if sorted(contract.batch_sizes) != sorted(graphs):
         raise ArtefactError(f"{path} graphs", sorted(contract.batch_sizes), sorted(graphs))
-    if contract.kind != "rul" or contract.rul is None:
-        raise ArtefactError(f"{path} contract.kind", "rul with its calibration", contract.kind)
-    if [(output.name, output.shape) for output in contract.outputs] != [("life_fraction", ())]:
-        raise ArtefactError(
-            f"{path} contract.outputs", "one number, life_fraction", contract.outputs
-        )
+    check_parts(contract)
     return str(first), contract
 
 
 def _check_shapes(field: Path, graph: ort.InferenceSession, contract: Contract, size: int) -> None:
     """Names, types and shapes of the graph's inputs and outputs are those of the contract."""
     shape = [size, contract.sequence, len(contract.channels), contract.window]
+    wanted = [(INPUTS[0], _FLOAT32, shape)]
+    if contract.time_zone is not None:
+        wanted.append((INPUTS[1], _FLOAT32, [size]))
     inputs = [(item.name, item.type, list(item.shape)) for item in graph.get_inputs()]
-    if inputs != [(INPUT, _FLOAT32, shape)]:
-        raise ArtefactError(f"{field} input", (INPUT, _FLOAT32, shape), inputs)
+    if inputs != wanted:
+        raise ArtefactError(f"{field} inputs", wanted, inputs)
     expected = [(item.name, _FLOAT32, [size, *item.shape]) for item in contract.outputs]
     outputs = [(item.name, item.type, list(item.shape)) for item in graph.get_outputs()]
     if outputs != expected:

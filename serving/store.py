@@ -1,5 +1,8 @@
 """Estimates in SQLite: committed before they are acknowledged, given back exactly.
 
+Each is a row of `estimates` with the whole answer as JSON; the views `remaining_life`, `forecasts`
+and `outlier_stages` show them as tables.
+
 One thread owns the connection. It takes all that waits and commits it at once, so many streams
 share one flush to disk. Another process may read and write the same file.
 """
@@ -22,6 +25,7 @@ from wearcast.signals.estimate import Estimate
 Result = TypeVar("Result")
 
 _APPLICATION_ID = 0x57454152  # "WEAR"
+_FORMAT = 2
 _BUSY_S = 30.0
 _PAGE = 500
 # Of each series, in memory: 5 h of blocks each 10 s, a few MB. A stream that goes on needs what its
@@ -41,24 +45,46 @@ CREATE TABLE estimates (
     version INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     window_end TEXT NOT NULL,
-    life_fraction REAL NOT NULL,
-    age_s REAL NOT NULL,
-    rul_s REAL NOT NULL,
-    rul_low_s REAL NOT NULL,
-    rul_high_s REAL NOT NULL,
-    band TEXT NOT NULL,
-    alarm INTEGER NOT NULL,
     estimate TEXT NOT NULL,
     PRIMARY KEY (asset, model, version, sequence, window_end)
 );
+CREATE VIEW remaining_life AS SELECT
+    asset, model, version, sequence, window_end,
+    estimate ->> '$.answer.life_fraction' AS life_fraction,
+    estimate ->> '$.answer.age_s' AS age_s,
+    estimate ->> '$.answer.rul_s' AS rul_s,
+    estimate ->> '$.answer.rul_low_s' AS rul_low_s,
+    estimate ->> '$.answer.rul_high_s' AS rul_high_s,
+    estimate ->> '$.answer.band' AS band,
+    estimate ->> '$.answer.alarm' AS alarm
+FROM estimates WHERE estimate ->> '$.answer.type' = 'RemainingLife';
+CREATE VIEW forecasts AS SELECT
+    asset, model, version, sequence, window_end,
+    point.value ->> '$.channel' AS channel,
+    point.value ->> '$.unit' AS unit,
+    point.value ->> '$.horizon_s' AS horizon_s,
+    quantile.value ->> 0 AS quantile,
+    quantile.value ->> 1 AS value
+FROM estimates, json_each(estimate, '$.answer.points') AS point,
+    json_each(point.value, '$.values') AS quantile
+WHERE estimate ->> '$.answer.type' = 'Forecast';
+CREATE VIEW outlier_stages AS SELECT
+    asset, model, version, sequence, window_end,
+    item.value ->> '$.detector' AS detector,
+    item.value ->> '$.channel' AS channel,
+    item.value ->> '$.unit' AS unit,
+    item.value ->> '$.stage' AS stage,
+    item.value ->> '$.percentile' AS percentile,
+    item.value ->> '$.value' AS value,
+    item.value ->> '$.cause' AS cause
+FROM estimates, json_each(estimate, '$.answer.stages') AS item
+WHERE estimate ->> '$.answer.type' = 'Outlier';
 """
 # The key holds the sequence as well as the time: a clock that is set back gives a time twice.
 _UPSERT = """
-INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (asset, model, version, sequence, window_end) DO UPDATE SET
-    life_fraction = excluded.life_fraction, age_s = excluded.age_s, rul_s = excluded.rul_s,
-    rul_low_s = excluded.rul_low_s, rul_high_s = excluded.rul_high_s, band = excluded.band,
-    alarm = excluded.alarm, estimate = excluded.estimate
+    estimate = excluded.estimate
 """
 _LAST = """
 SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ?
@@ -244,13 +270,17 @@ def _prepare(connection: sqlite3.Connection) -> str:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables == 0:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
     elif application != _APPLICATION_ID:
         return "another program's"
+    elif version != _FORMAT:
+        return f"of format {version}, not {_FORMAT}: begin a new one"
     connection.execute("COMMIT")
     for probe in _PROBES:
         connection.execute(probe).fetchone()
@@ -258,17 +288,9 @@ def _prepare(connection: sqlite3.Connection) -> str:
 
 
 def _to_row(key: SeriesKey, estimate: Estimate) -> tuple[object, ...]:
-    life = estimate.remaining_life
     return (
         *key,
         estimate.sequence,
         format_time(estimate.window_end_us),
-        life.life_fraction,
-        life.age_s,
-        life.rul_s,
-        life.rul_low_s,
-        life.rul_high_s,
-        life.band.value,
-        life.alarm,
         msgspec.json.encode(estimate).decode(),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from wearcast.signals.contract import RulCalibration
+from wearcast.signals.contract import LIFE_FRACTION, RulCalibration
 from wearcast.training.architectures import build
 from wearcast.training.checkpoint import Checkpoint
 from wearcast.training.rul.cnn_lstm import CnnLstmConfig
@@ -27,6 +27,7 @@ def make_checkpoint(
             if weights.ndim > 1 and "cnn.0" not in name:
                 weights.mul_(3)  # random weights of the usual size answer 0.5 to everything
     return Checkpoint(
+        kind="rul",
         architecture=architecture,
         config=config,
         state_dict=model.state_dict(),
@@ -35,6 +36,9 @@ def make_checkpoint(
         window=2560,
         hop_s=10.0,
         sequence=sequence,
+        outputs=(LIFE_FRACTION,),
+        center=(0.0, 0.0),
+        scale=(4.0, 4.0),
         rul=RulCalibration(prior_log_mean=9.0, prior_log_sd=0.6),
         training={"seed": 0, "bearings": ["Bearing1_1"]},
     )

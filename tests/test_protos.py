@@ -45,6 +45,9 @@ def outlier() -> pb.Estimate:
         value=-3.25,
     )  # fmt: skip
     estimate.outlier.stages.add(detector="residual", channel="level", stage=pb.STAGE_NOT_APPLICABLE)
+    estimate.outlier.stages.add(
+        detector="system", channel="level", stage=pb.STAGE_SEVERE, percentile=100.0, cause="STUCK"
+    )
     return estimate
 
 

@@ -13,23 +13,26 @@ from typing import Annotated, Any
 import msgspec
 import torch
 from msgspec import Meta
-from torch import Tensor
+from torch import Tensor, nn
 
-from wearcast.signals.contract import RulCalibration
+from wearcast.signals.contract import ForecastPart, OutlierPart, Output, RulCalibration
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
-from wearcast.training.rul.model import RulModel
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A trained model and all that export needs to know about it.
 
-    channels: pairs (name, unit). window: samples a channel and snapshot. hop_s: seconds from one
-    snapshot to the next. sequence: snapshots in a window. training: a summary for people.
+    kind: what it answers: rul, forecast or outlier; the part of that name says how. channels: pairs
+    (name, unit). window: samples a channel and block. hop_s: seconds from one block to the next.
+    sequence: blocks in a window. center, scale: for each channel a typical reading and spread in
+    its unit, which golden cases are drawn with. time_zone, every_s, missing, partial: as in
+    `wearcast.signals.contract.Contract`. training: a summary for people.
     """
 
+    kind: str
     architecture: str
     config: dict[str, Any]
     state_dict: dict[str, Any]
@@ -38,10 +41,19 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[int, Meta(ge=1)]
     hop_s: Annotated[float, Meta(gt=0)]
     sequence: Annotated[int, Meta(ge=1)]
-    rul: RulCalibration
+    outputs: Annotated[tuple[Output, ...], Meta(min_length=1)]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
     training: dict[str, Any]
+    time_zone: str | None = None
+    every_s: Annotated[float, Meta(gt=0)] | None = None
+    missing: bool = False
+    partial: bool = False
+    rul: RulCalibration | None = None
+    forecast: ForecastPart | None = None
+    outlier: OutlierPart | None = None
 
-    def build_model(self) -> RulModel:
+    def build_model(self) -> nn.Module:
         """The model with these weights, in evaluation mode.
 
         Raises:
@@ -63,7 +75,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         ArtefactError: something in it is not plain, so that it could not be read again.
     """
     contents = msgspec.structs.asdict(checkpoint)
-    contents["rul"] = msgspec.to_builtins(checkpoint.rul)
+    for name in ("outputs", "rul", "forecast", "outlier"):
+        contents[name] = msgspec.to_builtins(contents[name])
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name}-{secrets.token_hex(8)}"
     try:

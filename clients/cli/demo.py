@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.lines import format_line
 from wearcast.clients.cli.simulate import write_bearing
-from wearcast.clients.cli.stream import format_line
 from wearcast.clients.client import Client, ClientSettings
 from wearcast.clients.decode import Acknowledged, Notice
 from wearcast.clients.folder import Replay

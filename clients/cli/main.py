@@ -10,7 +10,8 @@ from wearcast.signals.errors import InputError, WearcastError
 
 VERBS = {
     "demo": "Show all of it on a simulated bearing.",
-    "simulate": "Write recordings of a simulated machine.",
+    "simulate": "Write recordings of a simulated machine or plant.",
+    "clean": "Clean a file of a plant.",
     "train": "Train a model on recordings.",
     "evaluate": "Measure how good a kind of model is on machines it has not seen.",
     "export": "Turn a checkpoint into a model folder.",
@@ -85,4 +86,6 @@ _EXTRAS = {
     "grpc_health": "serve",
     "grpc_reflection": "serve",
     "matplotlib": "plot",
+    "pandas": "files",
+    "pyarrow": "files",
 }

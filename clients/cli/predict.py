@@ -8,16 +8,12 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.lines import make_table
 from wearcast.clients.cli.progress import open_progress
 from wearcast.clients.client import Client
+from wearcast.clients.plant_rows import gather_rows
 from wearcast.clients.recordings import Input, find_inputs
-from wearcast.clients.results import (
-    Result,
-    can_plot,
-    format_duration,
-    make_json,
-    write_results,
-)
+from wearcast.clients.results import Result, can_plot, make_json, write_results
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block
@@ -56,14 +52,17 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Score recordings: bearing folders, folders above them, CSV files.
+    """Score recordings: bearing folders, folders above them, files of a plant.
 
     \b
-    Example:
+    Examples:
       wearcast predict Test_set/Bearing1_4 --model bearing-rul --server 127.0.0.1:8561 --out out
+      wearcast predict plant.csv --model flow-forecast --local models --out out
 
-    Files acc_NNNNN.csv of one folder are one recording. Any other CSV file is a whole one, with a
-    header: a column `time` and one for each channel of the model.
+    Files acc_NNNNN.csv of one folder are one recording. Any other file is a whole one, with a
+    header: a time and one column for each channel of the model. Of a plant, where the model takes
+    single readings at even steps, it may be CSV or Parquet with gaps and duplicates: it is cleaned
+    as `wearcast clean` does, but nothing is filled in.
 
     Prints a line for each recording; with --json everything, as in NAME.json.
     """
@@ -87,7 +86,7 @@ def command(
     if as_json:
         click.echo(json.dumps([json.loads(make_json(result)) for result in results]))
     else:
-        click.echo(_make_table(results))
+        click.echo(make_table(results))
 
 
 def _open_server(
@@ -119,37 +118,19 @@ def _open_local(
 
 def _score(item: Input, contract: Contract, score: Score) -> Result:
     skipped: list[str] = []
+    kept: list[Block] = []
     with open_progress(item.name, item.files) as advance:
 
         def watched() -> Iterator[Block]:
             for block in item.open(contract, skipped.append):
-                advance()
+                if contract.window == 1:
+                    kept.append(block)
+                else:
+                    advance()
                 yield block
 
         estimates = list(score(watched()))
-    return Result(item.name, contract, estimates, skipped)
-
-
-def _make_table(results: list[Result]) -> str:
-    cells = [("recording", "rows", "life", "remaining", "interval", "alarm")]
-    for result in results:
-        if not result.estimates:
-            cells.append((result.name, "0", "", "", "", ""))
-            continue
-        life = result.estimates[-1].remaining_life
-        low, high = format_duration(life.rul_low_s), format_duration(life.rul_high_s)
-        cells.append(
-            (
-                result.name,
-                str(len(result.estimates)),
-                f"{life.life_fraction:.3f}",
-                format_duration(life.rul_s),
-                f"{low} to {high}",
-                "yes" if life.alarm else "no",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    )
+        if kept:
+            advance()
+    names = tuple(channel.name for channel in contract.channels)
+    return Result(item.name, contract, estimates, skipped, gather_rows(kept, names))

@@ -1,6 +1,8 @@
-"""`wearcast simulate`: writes recordings of a simulated machine."""
+"""`wearcast simulate`: writes recordings of a simulated machine or plant."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,16 +12,20 @@ from wearcast.clients.cli import options
 from wearcast.clients.cli.progress import open_progress
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import HOP_S, write_snapshot
+from wearcast.signals.plant_faults import NO_FAULTS, Rates
+from wearcast.signals.plant_log import name_labels, write_plant
+from wearcast.signals.plant_simulation import Plant, simulate_plant
 from wearcast.signals.simulation import BearingLife, simulate_bearing
 
 
 @click.group()
 def command() -> None:
-    """Write recordings of a simulated machine.
+    """Write recordings of a simulated machine or plant.
 
     \b
     Example:
       wearcast simulate bearing --out data --name Bearing1_9
+      wearcast simulate flow --out data --name plant
     """
 
 
@@ -95,3 +101,67 @@ def write_bearing(folder: Path, life: BearingLife, *, stop_at: float = 1.0) -> i
             written += 1
             advance()
     return written
+
+
+@command.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
+    help="Write DIR/NAME.csv and DIR/NAME.labels.csv.",
+)  # fmt: skip
+@click.option("--name", default="plant", show_default=True, help="Name of the plant.")
+@click.option(
+    "--start", default=Plant.start, show_default=True, metavar="TIME",
+    help="The first stamp, ISO 8601.",
+)  # fmt: skip
+@click.option(
+    "--days", type=click.IntRange(1, 36_525), default=Plant.days, show_default=True,
+    help="Length; the stamp that ends the last day is written too.",
+)  # fmt: skip
+@click.option(
+    "--leaks-per-year", type=click.FloatRange(0, 1000), metavar="N",
+    help=f"How many leaks a year; without it {Rates.leaks:g}, or none with --clean.",
+)  # fmt: skip
+@click.option("--clean", is_flag=True, help="No faults of sensors or log.")
+@click.option("--seed", type=click.IntRange(min=0), default=Plant.seed, show_default=True)
+@options.as_json
+def flow(
+    *,
+    out: Path,
+    name: str,
+    start: str,
+    days: int,
+    leaks_per_year: float | None,
+    clean: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Write a water district's flow (m3/h) and pressure (bar), one row a minute.
+
+    \b
+    Example:
+      wearcast simulate flow --out data --name plant --days 366 --seed 1
+
+    NAME.csv has what a logger would write: noise, leaks, stuck and failing sensors, gaps, stamps
+    that stand twice or late, words for numbers. NAME.labels.csv says which of it happened when.
+
+    The plant is simulated: its files are for trying things out, and prove nothing about real
+    plants. The same seed writes the same files.
+    """
+    rates = NO_FAULTS if clean else Rates()
+    if leaks_per_year is not None:
+        rates = replace(rates, leaks=leaks_per_year)
+    path = out / f"{name}.csv"
+    for file in (path, name_labels(path)):
+        if file.exists():
+            raise InputError("name", "a plant that is not there yet", file)
+    simulated = simulate_plant(Plant(start=start, days=days, seed=seed, rates=rates))
+    out.mkdir(parents=True, exist_ok=True)
+    lines = write_plant(path, simulated)
+    events = Counter(label.kind for label in simulated.labels)
+    if as_json:
+        facts = {"file": str(path), "labels": str(name_labels(path)), "lines": lines}
+        click.echo(json.dumps({**facts, "days": days, "events": events, "simulated": True}))
+    else:
+        click.echo(f"{path}: {lines} lines of a simulated plant, {days} days")
+        known = ", ".join(f"{count} {kind}" for kind, count in sorted(events.items()))
+        click.echo(f"{name_labels(path)}: {known or 'nothing goes wrong'}")

@@ -1,30 +1,37 @@
 """`wearcast stream`: follows one asset live."""
 
-import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.lines import format_line
 from wearcast.clients.client import Client
-from wearcast.clients.decode import Notice
+from wearcast.clients.decode import Acknowledged, Notice
 from wearcast.clients.folder import Follow, Replay
 from wearcast.clients.ndjson import NdjsonInput
-from wearcast.clients.results import Result, can_plot, format_duration, make_row, write_results
+from wearcast.clients.plant_rows import RowsReplay
+from wearcast.clients.recordings import read_rows
+from wearcast.clients.results import Result, can_plot, write_results
 from wearcast.clients.source import Source
-from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Estimate
+from wearcast.signals.panel import join_contracts
+from wearcast.signals.rows import Rows
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("stdin", required=False, type=click.Choice(["-"]), metavar="[-]")
-@click.option("--replay", type=_FOLDER, metavar="DIR", help="Send a recorded bearing folder.")
+@click.option(
+    "--replay", type=click.Path(exists=True, path_type=Path), metavar="PATH",
+    help="Send a recorded bearing folder, or the file of a plant.",
+)  # fmt: skip
 @click.option(
     "--speed", type=str, default="1", show_default=True, metavar="N",
     help="Times real time, with --replay; max: as fast as possible.",
@@ -35,7 +42,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="With --follow: end when nothing new has come for so long.",
 )  # fmt: skip
 @click.option("--asset", metavar="NAME", help="Name of the asset; default: the folder's.")
-@options.model
+@click.option(
+    "--model", "models", multiple=True, default=("bearing-rul",), show_default=True,
+    metavar="NAME", help="The model; several may answer about the same readings.",
+)  # fmt: skip
 @options.version
 @options.server
 @options.tls_ca
@@ -50,7 +60,7 @@ def command(
     follow: Path | None,
     idle_exit_s: float | None,
     asset: str | None,
-    model: str,
+    models: tuple[str, ...],
     version: int,
     address: str,
     tls_ca: Path | None,
@@ -58,11 +68,12 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Follow one asset live: a folder replayed or still growing, or lines of JSON from stdin (-).
+    """Follow one asset live: a recording replayed, a folder still growing, or lines of JSON (-).
 
     \b
-    Example:
+    Examples:
       wearcast stream --asset Bearing1_4 --replay Test_set/Bearing1_4 --speed 100
+      wearcast stream --replay plant.csv --speed max --model flow-forecast --model flow-outlier
 
     \b
     A line of JSON is one block:
@@ -78,12 +89,12 @@ def command(
     exit code is 4 if blocks were sent that a server which is away has not answered.
     """
     if sum(given is not None for given in (stdin, replay, follow)) != 1:
-        text = "give one of --replay DIR, --follow DIR or - (stdin)"
+        text = "give one of --replay PATH, --follow DIR or - (stdin)"
         raise click.UsageError(text)
     name = asset or _name_asset(replay or follow)
     times = _parse_speed(speed)
     stop = _stop_on_signals()
-    estimates: list[Estimate] = []
+    estimates: dict[str, list[Estimate]] = {model: [] for model in models}
     skipped: list[str] = []
 
     def on_skip(line: str) -> None:
@@ -91,41 +102,70 @@ def command(
         click.echo(f"{name}: skipped {line}", err=True)
 
     with Client(address, tls_ca) as client:
-        contract = client.model(model, version)
+        contracts = {
+            model: client.model(model, 0 if place else version)
+            for place, model in enumerate(models)
+        }
+        joined = join_contracts(list(contracts.values()))
+        readings: Rows | None = None
         source: Source
-        if replay is not None:
-            source = Replay(replay, speed=times, on_skip=on_skip)
-        elif follow is not None:
+        if follow is not None:
             source = Follow(follow, idle_exit_s=idle_exit_s, on_skip=on_skip)
+        elif replay is None:
+            source = NdjsonInput(sys.stdin.fileno(), joined)
+        elif joined.window > 1:
+            source = Replay(replay, speed=times, on_skip=on_skip)
         else:
-            source = NdjsonInput(sys.stdin.fileno(), contract)
-        keep = estimates.append if out is not None else _drop
+            readings = read_rows(replay, joined)
+            source = RowsReplay(readings, speed=times)
+        events = client.monitor(
+            source, asset=name, model=models, version=version,
+            age_at_start_s=age_at_start_s, stop=stop,
+        )  # fmt: skip
         try:
-            for event in client.monitor(
-                source, asset=name, model=model, version=contract.version,
-                age_at_start_s=age_at_start_s, stop=stop,
-            ):  # fmt: skip
-                if isinstance(event, Estimate):
-                    keep(event)
-                    click.echo(format_line(event, name, contract, as_json=as_json))
-                elif isinstance(event, Notice):
-                    click.echo(f"{name}: {event}", err=True)
+            for estimate in _show(events, name, contracts, as_json=as_json):
+                if out is not None:  # else nothing is kept of a stream that may last for years
+                    estimates[estimate.model].append(estimate)
         finally:
             if out is not None:
-                write_results(out, Result(name, contract, estimates, skipped))
-    if out is not None and not can_plot():
+                own = {model: name if len(models) == 1 else f"{name}-{model}" for model in models}
+                _write(
+                    out,
+                    [
+                        Result(own[model], contract, estimates[model], skipped, readings)
+                        for model, contract in contracts.items()
+                    ],
+                )
+
+
+def _write(out: Path, results: Sequence[Result]) -> None:
+    for result in results:
+        write_results(out, result)
+    if not can_plot():
         click.echo("no plot: it needs matplotlib (pip install 'wearcast[plot]')", err=True)
 
 
-def _drop(_estimate: Estimate) -> None:
-    """Nothing is kept of a stream that may last for years, if no file is to be written."""
+def _show(
+    events: Iterator[Estimate | Notice | Acknowledged],
+    asset: str,
+    contracts: dict[str, Contract],
+    *,
+    as_json: bool,
+) -> Iterator[Estimate]:
+    """Print what comes, and give the estimates."""
+    for event in events:
+        if isinstance(event, Estimate):
+            click.echo(format_line(event, asset, contracts[event.model], as_json=as_json))
+            yield event
+        elif isinstance(event, Notice):
+            click.echo(f"{asset}: {event}", err=True)
 
 
-def _name_asset(folder: Path | None) -> str:
-    if folder is None:
+def _name_asset(path: Path | None) -> str:
+    if path is None:
         text = "stdin has no name of its own: give --asset NAME"
         raise click.UsageError(text)
-    return folder.resolve().name
+    return path.resolve().stem if path.is_file() else path.resolve().name
 
 
 def _parse_speed(text: str) -> float:
@@ -151,17 +191,3 @@ def _stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
     return stop
-
-
-def format_line(estimate: Estimate, asset: str, contract: Contract, *, as_json: bool) -> str:
-    """One estimate as a line for people, or as JSON."""
-    if as_json:
-        row = {"asset": asset, **make_row(estimate, contract)}
-        return json.dumps(row, allow_nan=False)
-    life = estimate.remaining_life
-    low, high = format_duration(life.rul_low_s), format_duration(life.rul_high_s)
-    return (
-        f"{format_time(estimate.window_end_us)[:19]}Z  block {estimate.sequence:5d}"
-        f"  life {life.life_fraction:.3f}  remaining {format_duration(life.rul_s):>12}"
-        f" ({low} to {high})  {life.band.value.lower()}{'  ALARM' if life.alarm else ''}"
-    )

@@ -60,7 +60,8 @@ def test_it_leaves_the_whole_life_behind(models: Path, tmp_path: Path) -> None:
     assert first_alarm == summary["alarm_sequence"]
     names = {Path(name).name for name in summary["files"]}
     assert names == {
-        "simulated-bearing.json", "simulated-bearing.csv", "simulated-bearing.png",
+        "simulated-bearing.json", "simulated-bearing.csv", "simulated-bearing.parquet",
+        "simulated-bearing.png",
         "demo.sqlite", "demo-server.log",
     }  # fmt: skip
     with contextlib.closing(sqlite3.connect(tmp_path / "demo.sqlite")) as store:

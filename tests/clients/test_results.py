@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from program import write_snapshot
 from tiny import START_US, tiny_contract
 
 from wearcast.clients.recordings import find_inputs
-from wearcast.clients.results import Result, give_unique_names, make_json, make_row, write_results
+from wearcast.clients.results import Result, give_unique_names, make_json, write_results
+from wearcast.clients.rows import make_rows
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import (
     Band,
@@ -44,7 +46,7 @@ ESTIMATE = Estimate(7, START_US, (Quality.AFTER_GAP, Quality.CONSTANT), LIFE)
 
 
 def test_row_holds_everything_under_its_name() -> None:
-    assert make_row(ESTIMATE, tiny_contract()) == {
+    assert make_rows(ESTIMATE, tiny_contract())[0] == {
         "sequence": 7,
         "window_end": "2023-11-14T22:13:20.000000Z",
         "age_s": 5000.0,
@@ -69,24 +71,24 @@ def test_row_holds_everything_under_its_name() -> None:
 
 
 def test_row_without_a_line_has_the_same_columns() -> None:
-    life = replace(LIFE, line=LifeLine(1, None, None, ()))
-    row = make_row(replace(ESTIMATE, remaining_life=life), tiny_contract())
-    assert list(row) == list(make_row(ESTIMATE, tiny_contract()))
+    life = structs.replace(LIFE, line=LifeLine(1, None, None, ()))
+    (row,) = make_rows(replace(ESTIMATE, answer=life), tiny_contract())
+    assert list(row) == list(make_rows(ESTIMATE, tiny_contract())[0])
     assert (row["line_value"], row["line_reaches_0.9"], row["line_reaches_1.0_at"]) == (None,) * 3
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_json_can_not_say_is_null(value: float) -> None:
-    life = replace(LIFE, rul_s=value, rul_high_s=value)
-    result = Result("r", tiny_contract(), [replace(ESTIMATE, remaining_life=life)])
+    life = structs.replace(LIFE, rul_s=value, rul_high_s=value)
+    result = Result("r", tiny_contract(), [replace(ESTIMATE, answer=life)])
     (row,) = json.loads(make_json(result), parse_constant=pytest.fail)["estimates"]
     assert (row["rul_s"], row["rul_high_s"], row["failure_time"]) == (None, None, None)
 
 
 def test_crossing_after_the_year_9999_has_no_time() -> None:
     line = LifeLine(2, 0.1, 1e-13, (Crossing(1.0, CrossingState.AHEAD, 9e12),))
-    estimate = replace(ESTIMATE, remaining_life=replace(LIFE, line=line))
-    row = make_row(estimate, tiny_contract())
+    estimate = replace(ESTIMATE, answer=structs.replace(LIFE, line=line))
+    (row,) = make_rows(estimate, tiny_contract())
     assert (row["line_reaches_1.0"], row["line_reaches_1.0_at"]) == ("AHEAD", None)
 
 
@@ -95,7 +97,7 @@ def test_files_are_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> No
     result = Result("r", tiny_contract(), [ESTIMATE], ["acc_00001.csv: rows"])
     paths = write_results(tmp_path, result)
     assert sorted(tmp_path.iterdir()) == sorted(paths)
-    assert [path.suffix for path in paths] == [".json", ".csv", ".png"]
+    assert [path.suffix for path in paths] == [".json", ".csv", ".parquet", ".png"]
     assert (tmp_path / "r.csv").read_text().count("\n") == 2
     text = json.loads((tmp_path / "r.json").read_text())
     assert text["skipped"] == ["acc_00001.csv: rows"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tiny import mean_abs_fraction, tiny_contract
+from tiny import mean_abs_fraction, outputs_of, tiny_contract
 
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block, Series
@@ -15,5 +15,5 @@ def naive_estimates(blocks: Iterable[Block], age_at_start_s: float = 0.0) -> lis
         window = series.push(block)
         if window is not None:
             (fraction,) = mean_abs_fraction(window.values[None])
-            estimates.append(series.answer(window, float(fraction)))
+            estimates.append(series.answer(window, outputs_of(fraction)))
     return estimates

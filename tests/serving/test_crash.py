@@ -25,7 +25,7 @@ def stored_rows(store: Path) -> list[tuple]:
     with sqlite3.connect(store) as connection:
         rows = connection.execute(
             "SELECT asset, model, version, sequence, window_end, alarm, round(life_fraction, 5),"
-            " round(rul_s, 0) FROM estimates ORDER BY sequence"
+            " round(rul_s, 0) FROM remaining_life ORDER BY sequence"
         ).fetchall()
     connection.close()
     return rows

@@ -24,6 +24,7 @@ from wearcast.serving.session import open_session
 from wearcast.serving.settings import load_settings
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import BusyError
+from wearcast.signals.series import Window
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import model_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
@@ -225,7 +226,7 @@ def test_unexpected_error_has_an_id(tiny_models, tmp_path):
 
 def test_busy_pool_says_so(tiny_models):
     sessions = {("tiny", 1): open_session(tiny_models / "tiny" / "1")}
-    window = np.ones((3, 2, 64), np.float32)
+    window = Window(2, 0, (), np.ones((3, 2, 64), np.float32))
 
     async def work():
         pool = Pool(sessions, workers=1, waiting=2)

@@ -1,7 +1,6 @@
 """Estimates in SQLite come back as they went in."""
 
 import asyncio
-import math
 import sqlite3
 import sys
 from dataclasses import replace
@@ -20,14 +19,44 @@ from wearcast.signals.estimate import (
     Band,
     Crossing,
     CrossingState,
+    DetectorStage,
     Estimate,
+    Forecast,
+    ForecastPoint,
     LifeLine,
+    Outlier,
     Quality,
     RemainingLife,
 )
 
 KEY = SeriesKey("pump", "tiny", 1)
 ESTIMATES = naive_estimates(wearing_block(number, 41.3) for number in range(50))
+
+FORECAST = Estimate(
+    7,
+    60_000_000,
+    (Quality.MISSING,),
+    Forecast(
+        (
+            ForecastPoint("flow", "m3/h", 3600.0, ((0.1, 1.5), (0.5, 2.0), (0.9, 2.5))),
+            ForecastPoint("pressure", "bar", 3600.0, ((0.5, 4.0),)),
+        )
+    ),
+    "forecast",
+)
+OUTLIER = Estimate(
+    7,
+    60_000_000,
+    (),
+    Outlier(
+        (
+            DetectorStage("actual", "flow", "m3/h", 2, 96.5, 2.5),
+            DetectorStage("night", "pressure", "bar", None, None, None),
+            DetectorStage("system", "pressure", "bar", 4, 100.0, None, "MISSING"),
+        )
+    ),
+    "outlier",
+)
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 maybe = st.none() | number
@@ -46,7 +75,7 @@ estimates = st.builds(
     sequence=st.integers(0, 2**63 - 1),
     window_end_us=st.integers(0, 250_000_000_000_000_000),
     quality=st.lists(st.sampled_from(Quality), max_size=4).map(tuple),
-    remaining_life=st.builds(
+    answer=st.builds(
         RemainingLife,
         life_fraction=number,
         age_s=number,
@@ -66,9 +95,9 @@ async def everything(store: Store, key: SeriesKey = KEY, sequence: int = -1) -> 
     return [item async for page in store.after(key, sequence) for item in page]
 
 
-def rows(path: Path) -> list[tuple]:
+def rows(path: Path, table: str = "estimates") -> list[tuple]:
     connection = sqlite3.connect(path)
-    found = connection.execute("SELECT * FROM estimates ORDER BY asset, sequence").fetchall()
+    found = connection.execute(f"SELECT * FROM {table} ORDER BY asset, sequence").fetchall()
     connection.close()
     return found
 
@@ -144,7 +173,7 @@ def test_saved_twice_is_there_once(tmp_path):
     assert len(rows(path)) == len(ESTIMATES)
 
 
-def test_columns_say_what_the_estimate_says(tmp_path):
+def test_the_view_of_remaining_life_says_what_the_estimate_says(tmp_path):
     path = tmp_path / "estimates.sqlite"
 
     async def work():
@@ -153,7 +182,7 @@ def test_columns_say_what_the_estimate_says(tmp_path):
         store.close()
 
     asyncio.run(work())
-    for row, estimate in zip(rows(path), ESTIMATES, strict=True):
+    for row, estimate in zip(rows(path, "remaining_life"), ESTIMATES, strict=True):
         life = estimate.remaining_life
         assert row[:5] == (*KEY, estimate.sequence, format_time(estimate.window_end_us))
         assert row[5:12] == (
@@ -166,6 +195,44 @@ def test_columns_say_what_the_estimate_says(tmp_path):
             life.alarm,
         )
     assert rows(path)[0][4] == "2023-11-14T22:13:40.002461Z"
+
+
+def test_all_kinds_come_back_exactly_and_have_views(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    async def work():
+        store = Store(path)
+        for estimate in (FORECAST, OUTLIER):
+            key = KEY._replace(model=estimate.model)
+            await store.save(key, [estimate])
+            assert await everything(store, key) == [estimate]
+        store.close()
+
+    asyncio.run(work())
+    head = ("pump", "forecast", 1, 7, "1970-01-01T00:01:00.000000Z")
+    assert rows(path, "forecasts") == [
+        (*head, "flow", "m3/h", 3600.0, 0.1, 1.5),
+        (*head, "flow", "m3/h", 3600.0, 0.5, 2.0),
+        (*head, "flow", "m3/h", 3600.0, 0.9, 2.5),
+        (*head, "pressure", "bar", 3600.0, 0.5, 4.0),
+    ]
+    head = ("pump", "outlier", 1, 7, "1970-01-01T00:01:00.000000Z")
+    assert rows(path, "outlier_stages") == [
+        (*head, "actual", "flow", "m3/h", 2, 96.5, 2.5, ""),
+        (*head, "night", "pressure", "bar", None, None, None, ""),
+        (*head, "system", "pressure", "bar", 4, 100.0, None, "MISSING"),
+    ]
+    assert rows(path, "remaining_life") == []
+
+
+def test_a_store_of_an_older_format_is_refused(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(InputError, match="of format 1, not 2: begin a new one"):
+        Store(path)
 
 
 def test_asset_names_are_only_names(tmp_path):
@@ -196,8 +263,7 @@ def test_first_age_stays(tmp_path):
 
 def test_a_save_that_fails_spoils_no_other_of_the_same_commit(tmp_path):
     path = tmp_path / "estimates.sqlite"
-    life = replace(ESTIMATES[1].remaining_life, rul_s=math.nan)
-    bad = [ESTIMATES[0], replace(ESTIMATES[1], remaining_life=life)]
+    bad = [ESTIMATES[0], replace(ESTIMATES[1], sequence=None)]
 
     async def work():
         store = Store(path)
@@ -216,7 +282,7 @@ def test_a_save_that_fails_spoils_no_other_of_the_same_commit(tmp_path):
         other.close()
         ends = await asyncio.gather(*saves, return_exceptions=True)
         assert [type(end) for end in ends] == [type(None), type(None), StoreError, type(None)]
-        assert str(ends[2]) == "store: NOT NULL constraint failed: estimates.rul_s"
+        assert str(ends[2]) == "store: NOT NULL constraint failed: estimates.sequence"
         store.close()
 
     asyncio.run(work())
@@ -301,7 +367,6 @@ def test_database_without_our_tables(tmp_path):
     path = tmp_path / "estimates.sqlite"
     asyncio.run(write_many(path))
     with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE estimates DROP COLUMN estimate")
         connection.execute("DROP TABLE series")
     connection.close()
     with pytest.raises(InputError, match=f"store: expected .* got {path}: no such table: series"):

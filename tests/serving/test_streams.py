@@ -88,7 +88,7 @@ def test_declared_gap(channel):
     ]
     (notice,) = notices_of(responses)
     assert (notice.code, notice.sequence) == (pb.NOTICE_CODE_GAP, 10)
-    assert notice.text == "blocks before 10 are lost; the next answer comes with block 12"
+    assert notice.text == "blocks before 10 are lost; windows start afresh"
     assert_same(estimates, naive_estimates([*BLOCKS[:4], *after]))
 
 

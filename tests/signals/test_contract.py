@@ -44,7 +44,7 @@ def with_field(key: str, value: object) -> str:
     return msgspec.json.encode({**fields, key: value}).decode()
 
 
-@pytest.mark.parametrize("key", ["name", "channels", "sample_rate_hz", "outputs", "tolerance"])
+@pytest.mark.parametrize("key", ["name", "channels", "sample_rate_hz", "outputs", "batch_sizes"])
 def test_a_missing_key_is_refused(key: str) -> None:
     with pytest.raises(
         ArtefactError, match=f"contract: expected .* missing required field `{key}`"
@@ -106,7 +106,7 @@ def test_a_calibration_at_the_edge_is_taken(levels: list[float], horizons_s: lis
         (with_field("channels", [{"name": "h"}]), "missing required field `unit`"),
         (with_field("rul", {"prior_log_mean": 9.0}), "missing required field `prior_log_sd`"),
         (with_field("colour", "red"), "unknown field `colour`"),
-        (with_field("format", 2), "contract.format: expected 1, got 2"),
+        (with_field("format", 1), "contract.format: expected 2, got 1"),
     ],
 )
 def test_a_bad_contract_is_refused(text: str, message: str) -> None:

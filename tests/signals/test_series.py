@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import naive_windows
-from tiny import HOP_US, START_US, mean_abs_fraction, tiny_contract
+from tiny import HOP_US, START_US, mean_abs_fraction, outputs_of, tiny_contract
 
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import FieldError, InputError, MismatchError
@@ -46,7 +46,7 @@ def push_all(series: Series, blocks: list[Block]) -> list[Window]:
 
 def answer_all(series: Series, blocks: list[Block]) -> list[Estimate]:
     return [
-        series.answer(window, float(mean_abs_fraction(window.values[np.newaxis])[0]))
+        series.answer(window, outputs_of(mean_abs_fraction(window.values[np.newaxis])[0]))
         for window in push_all(series, blocks)
     ]
 
@@ -242,4 +242,4 @@ def test_output_that_is_not_finite_is_no_answer(fraction: float) -> None:
     series = Series(contract_of(1))
     (window,) = push_all(series, [block_of(0)])
     with pytest.raises(InputError, match=r"blocks\[0\]: expected readings that lead to a finite"):
-        series.answer(window, fraction)
+        series.answer(window, outputs_of(fraction))

@@ -95,8 +95,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format: expected 1, got 2"),
-        ({"format": None}, "format: expected 1, got none"),
+        ({"format": 1}, "format: expected 2, got 1"),
+        ({"format": None}, "format: expected 2, got none"),
         ({"sequence": None}, "missing required field `sequence`"),
         ({"sequence": 0}, r"Expected `int` >= 1 - at `\$.sequence`"),
         ({"hop_s": "10"}, r"Expected `float`, got `str` - at `\$.hop_s`"),

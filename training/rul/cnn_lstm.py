@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wearcast.training.config import Count, TrainingConfig
+from wearcast.training.config import Count
+from wearcast.training.rul.config import TrainingConfig
 from wearcast.training.rul.model import RulModel
 from wearcast.training.rul.wavelet import POINTS, SCALES, TimeFrequencyImage
 

@@ -16,7 +16,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wearcast.training.config import Count, TrainingConfig
+from wearcast.training.config import Count
+from wearcast.training.rul.config import TrainingConfig
 from wearcast.training.rul.model import RulModel
 
 TRAINING = TrainingConfig(

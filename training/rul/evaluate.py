@@ -141,7 +141,7 @@ def follow(trained: Trained, recording: Recording) -> tuple[Array, Array, Array]
     features = encode_run(trained.model, torch.from_numpy(recording.values))
     fractions = score_features(trained.model, features).astype(np.float64)
     sequence = trained.checkpoint.sequence
-    tracker = LifeTracker(trained.checkpoint.rul)
+    tracker = LifeTracker(trained.calibration)
     ages = (np.arange(len(fractions), dtype=np.float64) + sequence) * HOP_S
     values: list[float] = []
     for age_s, fraction in zip(ages, fractions, strict=True):
@@ -155,7 +155,7 @@ def learned_ways(
 ) -> list[Way]:
     """Our ways and those without vibration, learned from the bearings of a training."""
     lives_s = {name: len(item) * HOP_S for name, item in training.items()}
-    return make_ways(architecture, trained.checkpoint.rul, lives_s, trained.held_out)
+    return make_ways(architecture, trained.calibration, lives_s, trained.held_out)
 
 
 def _probability(cdfs: Array, horizon_s: float) -> Array:

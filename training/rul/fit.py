@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wearcast.signals.errors import InputError
 from wearcast.signals.recording import Recording
-from wearcast.training.config import TrainingConfig
+from wearcast.training.rul.config import TrainingConfig
 from wearcast.training.rul.model import RulModel
 
 _ENCODED_AT_ONCE = 64

@@ -6,6 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wearcast.signals.errors import ArtefactError
+from wearcast.training.architectures import build
+
 
 class RulModel(nn.Module):
     """Raw snapshots in, life fraction out.
@@ -48,3 +51,15 @@ class RulModel(nn.Module):
         """One model out of members trained apart; here there can be one only."""
         (model,) = models
         return model
+
+
+def build_rul(architecture: str, config: dict[str, Any]) -> RulModel:
+    """A model of life fraction with fresh weights.
+
+    Raises:
+        ArtefactError: no such architecture or configuration, or one of another kind.
+    """
+    model = build(architecture, config)
+    if not isinstance(model, RulModel):
+        raise ArtefactError("architecture", "one of kind rul", architecture)
+    return model

@@ -7,18 +7,21 @@ from typing import Any
 import msgspec
 import torch
 
+from wearcast.signals.contract import LIFE_FRACTION, RulCalibration
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.recording import Recording
-from wearcast.training.architectures import build, training_defaults
 from wearcast.training.checkpoint import Checkpoint
 from wearcast.training.loss import MemberEpoch
 from wearcast.training.rul.calibration import HeldOut, fit_calibration
+from wearcast.training.rul.config import training_defaults
 from wearcast.training.rul.fit import Epoch, Run, fit, score_features
-from wearcast.training.rul.model import RulModel
+from wearcast.training.rul.model import RulModel, build_rul
 
 # PRONOSTIA: two accelerometers, one snapshot each 10 s (Nectoux et al., PHM 2012).
 CHANNELS = (("horizontal", "g"), ("vertical", "g"))
 HOP_S = 10.0
+# A worn bearing's vibration, which golden cases are drawn with.
+_TYPICAL_G = 4.0
 # Sizes that follow from the recordings, not from a configuration.
 _GIVEN = ("channels", "window", "members")
 # What each member is trained without: for the errors it is judged by, and for its best weights.
@@ -30,6 +33,7 @@ class Trained:
     """A trained model; `held_out` is what members said of the bearing that each never saw."""
 
     checkpoint: Checkpoint
+    calibration: RulCalibration
     model: RulModel
     history: list[MemberEpoch]
     held_out: dict[str, HeldOut]
@@ -91,7 +95,7 @@ def train_rul(
         raise InputError("bearings", f"{LEAST_BEARINGS} or more", len(names))
     config = training_defaults(architecture, settings or {})
     plain = _complete_sizes(sizes or {}, recordings[names[0]])
-    sequence = build(architecture, plain).config.sequence
+    sequence = build_rul(architecture, plain).config.sequence
     shortest = config.run_length + sequence
     runs = {}
     for name in names:
@@ -105,7 +109,7 @@ def train_rul(
     splits = make_splits(names, seed, leave_one_out=config.leave_one_out)
     for member, split in enumerate(splits):
         torch.manual_seed(seed * 1000 + member)
-        model = build(architecture, plain)
+        model = build_rul(architecture, plain)
 
         def note(epoch: Epoch, member: int = member) -> None:
             history.append(MemberEpoch(member=member, **asdict(epoch)))
@@ -139,7 +143,9 @@ def train_rul(
         "interrupted": interrupted,
         "torch": str(torch.__version__),
     }
+    calibration = fit_calibration(lives_s, held_out)
     checkpoint = Checkpoint(
+        kind="rul",
         architecture=architecture,
         config=msgspec.to_builtins(asdict(whole.config)),
         state_dict=whole.state_dict(),
@@ -148,10 +154,13 @@ def train_rul(
         window=plain["window"],
         hop_s=HOP_S,
         sequence=sequence,
-        rul=fit_calibration(lives_s, held_out),
+        outputs=(LIFE_FRACTION,),
+        center=(0.0,) * len(CHANNELS),
+        scale=(_TYPICAL_G,) * len(CHANNELS),
+        rul=calibration,
         training=summary,
     )
-    return Trained(checkpoint, whole, history, held_out, interrupted)
+    return Trained(checkpoint, calibration, whole, history, held_out, interrupted)
 
 
 def _complete_sizes(sizes: Mapping[str, Any], recording: Recording) -> dict[str, Any]:

@@ -163,20 +163,22 @@ class Outlier(_message.Message):
     def __init__(self, stages: _Optional[_Iterable[_Union[DetectorStage, _Mapping]]] = ...) -> None: ...
 
 class DetectorStage(_message.Message):
-    __slots__ = ("detector", "channel", "unit", "stage", "percentile", "value")
+    __slots__ = ("detector", "channel", "unit", "stage", "percentile", "value", "cause")
     DETECTOR_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PERCENTILE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
     detector: str
     channel: str
     unit: str
     stage: Stage
     percentile: float
     value: float
-    def __init__(self, detector: _Optional[str] = ..., channel: _Optional[str] = ..., unit: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., percentile: _Optional[float] = ..., value: _Optional[float] = ...) -> None: ...
+    cause: str
+    def __init__(self, detector: _Optional[str] = ..., channel: _Optional[str] = ..., unit: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., percentile: _Optional[float] = ..., value: _Optional[float] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class FaultDiagnosis(_message.Message):
     __slots__ = ("probabilities", "diagnosis", "unknown")

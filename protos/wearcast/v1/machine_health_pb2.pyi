@@ -32,18 +32,32 @@ class MonitorRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[MonitorStart, _Mapping]] = ..., blocks: _Optional[_Union[_samples_pb2.BlockBatch, _Mapping]] = ...) -> None: ...
 
 class MonitorStart(_message.Message):
-    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence")
+    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence", "further_models", "acknowledged_sequence")
     ASSET_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     AGE_AT_START_S_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_MODELS_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     asset: str
     model: str
     version: int
     age_at_start_s: float
     received_sequence: int
-    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ...) -> None: ...
+    further_models: _containers.RepeatedCompositeFieldContainer[FurtherModel]
+    acknowledged_sequence: int
+    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ..., further_models: _Optional[_Iterable[_Union[FurtherModel, _Mapping]]] = ..., acknowledged_sequence: _Optional[int] = ...) -> None: ...
+
+class FurtherModel(_message.Message):
+    __slots__ = ("model", "version", "received_sequence")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    received_sequence: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., received_sequence: _Optional[int] = ...) -> None: ...
 
 class MonitorResponse(_message.Message):
     __slots__ = ("started", "estimates", "acknowledgement", "notice")
@@ -68,10 +82,14 @@ class MonitorStarted(_message.Message):
     def __init__(self, version: _Optional[int] = ..., next_sequence: _Optional[int] = ..., acknowledged_sequence: _Optional[int] = ...) -> None: ...
 
 class EstimateBatch(_message.Message):
-    __slots__ = ("estimates",)
+    __slots__ = ("estimates", "model", "version")
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     estimates: _containers.RepeatedCompositeFieldContainer[_estimate_pb2.Estimate]
-    def __init__(self, estimates: _Optional[_Iterable[_Union[_estimate_pb2.Estimate, _Mapping]]] = ...) -> None: ...
+    model: str
+    version: int
+    def __init__(self, estimates: _Optional[_Iterable[_Union[_estimate_pb2.Estimate, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Acknowledgement(_message.Message):
     __slots__ = ("sequence",)

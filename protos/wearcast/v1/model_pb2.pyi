@@ -21,7 +21,7 @@ MODEL_KIND_OUTLIER: ModelKind
 MODEL_KIND_FAULT: ModelKind
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "channels", "sample_rate_hz", "window", "hop_s", "sequence", "batch_sizes", "outputs", "contract_json")
+    __slots__ = ("name", "version", "kind", "channels", "sample_rate_hz", "window", "hop_s", "sequence", "batch_sizes", "outputs", "contract_json", "every_s", "time_zone", "missing")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,9 @@ class Model(_message.Message):
     BATCH_SIZES_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_JSON_FIELD_NUMBER: _ClassVar[int]
+    EVERY_S_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     kind: ModelKind
@@ -44,7 +47,10 @@ class Model(_message.Message):
     batch_sizes: _containers.RepeatedScalarFieldContainer[int]
     outputs: _containers.RepeatedCompositeFieldContainer[Output]
     contract_json: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[ModelKind, str]] = ..., channels: _Optional[_Iterable[_Union[Channel, _Mapping]]] = ..., sample_rate_hz: _Optional[float] = ..., window: _Optional[int] = ..., hop_s: _Optional[float] = ..., sequence: _Optional[int] = ..., batch_sizes: _Optional[_Iterable[int]] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., contract_json: _Optional[str] = ...) -> None: ...
+    every_s: float
+    time_zone: str
+    missing: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[ModelKind, str]] = ..., channels: _Optional[_Iterable[_Union[Channel, _Mapping]]] = ..., sample_rate_hz: _Optional[float] = ..., window: _Optional[int] = ..., hop_s: _Optional[float] = ..., sequence: _Optional[int] = ..., batch_sizes: _Optional[_Iterable[int]] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., contract_json: _Optional[str] = ..., every_s: _Optional[float] = ..., time_zone: _Optional[str] = ..., missing: _Optional[bool] = ...) -> None: ...
 
 class Channel(_message.Message):
     __slots__ = ("name", "unit")

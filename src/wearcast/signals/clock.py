@@ -54,14 +54,9 @@ def local_us(times_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     # An offset changes at a quarter of an hour at the finest.
     quarters, places = np.unique(times_us // _QUARTER_US, return_inverse=True)
     info = find_zone(zone)
-    offsets_us = np.array(
-        [
-            (_EPOCH + timedelta(microseconds=int(quarter) * _QUARTER_US)).astimezone(info)
-            .utcoffset() // timedelta(microseconds=1)  # type: ignore[operator]  # never None here
-            for quarter in quarters
-        ],
-        dtype=np.int64,
-    )  # fmt: skip
+    moments = (_EPOCH + timedelta(microseconds=int(item) * _QUARTER_US) for item in quarters)
+    offsets = (moment.astimezone(info).utcoffset() or timedelta() for moment in moments)
+    offsets_us = np.array([item // timedelta(microseconds=1) for item in offsets], dtype=np.int64)
     return times_us + offsets_us[places].reshape(times_us.shape)
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from wearcast.signals.errors import ArtefactError
+from wearcast.signals.clock import find_zone
+from wearcast.signals.errors import ArtefactError, InputError
 
 CONTRACT_KEY = "wearcast.contract"
 FORMAT = 2
@@ -34,6 +35,9 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str
     shape: tuple[int, ...] = ()
     tolerance: Positive = 1e-4
+
+
+LIFE_FRACTION = Output(name="life_fraction", unit="1")
 
 
 class RulCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,3 +223,45 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if contract.format != FORMAT:
             raise ArtefactError("contract.format", FORMAT, contract.format)
         return contract
+
+
+def check_parts(contract: Contract) -> None:
+    """Check that kind, part, outputs and channels of a contract belong together.
+
+    Raises:
+        ArtefactError: they don't, or the kind is none that is known here.
+    """
+    parts = {"rul": contract.rul, "forecast": contract.forecast, "outlier": contract.outlier}
+    part = parts.get(contract.kind)
+    if part is None:
+        expected = f"one of {', '.join(parts)}, with the part of that name"
+        raise ArtefactError("contract.kind", expected, contract.kind)
+    wanted: list[tuple[str, tuple[int, ...]]]
+    if isinstance(part, ForecastPart):
+        shape = (len(part.horizons_s), len(part.quantiles))
+        wanted = [(target, shape) for target in part.targets]
+        used = set(part.targets)
+    elif isinstance(part, OutlierPart):
+        names = ("value", "percentile", "stage", "cause")
+        wanted = [(name, (len(part.points),)) for name in names]
+        used = {point.channel for point in part.points} - {""}
+    else:
+        wanted = [(LIFE_FRACTION.name, LIFE_FRACTION.shape)]
+        used = set()
+    got = [(output.name, output.shape) for output in contract.outputs]
+    if got != wanted:
+        raise ArtefactError("contract.outputs", wanted, got)
+    unknown = used - {channel.name for channel in contract.channels}
+    if unknown:
+        raise ArtefactError(f"contract.{contract.kind}", "names of channels", min(unknown))
+    if contract.every_s is not None and not (contract.every_s / contract.hop_s).is_integer():
+        expected = f"whole hops of {contract.hop_s:g} s"
+        raise ArtefactError("contract.every_s", expected, contract.every_s)
+    if contract.partial and not contract.missing:
+        raise ArtefactError("contract.partial", "only where readings may be missing", "without")
+    if contract.time_zone is not None:
+        try:
+            find_zone(contract.time_zone)
+        except InputError as error:
+            expected = "a zone of the IANA database"
+            raise ArtefactError("contract.time_zone", expected, contract.time_zone) from error

@@ -16,6 +16,7 @@ class Quality(StrEnum):
     CLOCK_JUMP = "CLOCK_JUMP"
     CONSTANT = "CONSTANT"
     FILLED = "FILLED"
+    MISSING = "MISSING"
 
 
 class Band(StrEnum):
@@ -130,13 +131,14 @@ Kind = TypeVar("Kind", RemainingLife, Forecast, Outlier)
 class Estimate:
     """One answer about one window: number of its last block, time of its last sample.
 
-    quality: names of `Quality`, and of flags that only a newer server knows.
+    model: name of the model that answers. quality: names of `Quality`, and of flags that only a newer server knows.
     """
 
     sequence: int
     window_end_us: int
     quality: tuple[str, ...]
     answer: Answer
+    model: str = ""
 
     @property
     def remaining_life(self) -> RemainingLife:

@@ -11,18 +11,23 @@ from wearcast.signals.errors import ArtefactError
 
 _MAX_ROWS = 1000
 _MAX_SEED = 2**32 - 1
+_WEEK_MIN = 10_080
+# Of the readings, where some may be missing.
+_MISSING_SHARE = 0.05
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A recipe for a few windows and what the model answers to them.
 
-    `outputs` holds for each output of the contract `rows` entries of its shape. They must be
-    reproduced within `contract.tolerance`, never bitwise.
+    center, scale: for each channel a typical reading and spread, in its unit. `outputs` holds for
+    each output of the contract `rows` entries of its shape. They must be reproduced within the
+    output's tolerance, never bitwise.
     """
 
     seed: int
     rows: int
-    scale: float
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
     outputs: dict[str, list[Any]]
 
     def to_json(self) -> str:
@@ -47,14 +52,32 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return golden
 
 
-def golden_input(contract: Contract, golden: Golden) -> NDArray[np.float32]:
-    """The windows of the golden cases, float32 (rows, sequence, channels, window).
+def golden_input(
+    contract: Contract, golden: Golden
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The golden cases: windows float32 (rows, sequence, channels, window), and their times.
 
-    Row k is standard normal noise times `scale * (k + 1) / rows`, in the channels' units, so that
-    the rows differ in strength. `RandomState` is used because numpy froze its stream for good
-    (NEP 19), unlike that of `default_rng`.
+    Row k is `center + scale * noise * (k + 1) / rows` with standard normal noise, in the channels'
+    units, so that the rows differ in strength. Where readings may be missing, one in twenty is. The
+    times are whole minutes of the week, float32 (rows,), where the contract has a time zone.
+    `RandomState` is used because numpy froze its stream for good (NEP 19), unlike that of
+    `default_rng`.
+
+    Raises:
+        ArtefactError: there is not one center and scale a channel.
     """
-    shape = (golden.rows, contract.sequence, len(contract.channels), contract.window)
-    noise = np.random.RandomState(golden.seed).standard_normal(shape)
-    strengths = golden.scale * np.arange(1, golden.rows + 1) / golden.rows
-    return (noise * strengths[:, None, None, None]).astype(np.float32)
+    channels = len(contract.channels)
+    for field, numbers in (("center", golden.center), ("scale", golden.scale)):
+        if len(numbers) != channels:
+            raise ArtefactError(f"golden.{field}", f"{channels} numbers", len(numbers))
+    shape = (golden.rows, contract.sequence, channels, contract.window)
+    random = np.random.RandomState(golden.seed)
+    noise = random.standard_normal(shape)
+    strengths = np.arange(1, golden.rows + 1) / golden.rows
+    scale = np.asarray(golden.scale)[:, None] * strengths[:, None, None, None]
+    windows = (np.asarray(golden.center)[:, None] + noise * scale).astype(np.float32)
+    if contract.missing:
+        windows[random.uniform(size=shape) < _MISSING_SHARE] = np.nan
+    if contract.time_zone is None:
+        return windows, None
+    return windows, random.randint(0, _WEEK_MIN, golden.rows).astype(np.float32)

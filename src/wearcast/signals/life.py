@@ -91,6 +91,11 @@ class LifeTracker:
         self._points: deque[tuple[float, float]] = deque(maxlen=calibration.line_points)
         self._alarm = False
 
+    @property
+    def memory(self) -> int:
+        """How many earlier answers the next one hangs on."""
+        return self._calibration.line_points
+
     def restore(self, answer: RemainingLife) -> None:
         """Remember an answer given earlier."""
         self._points.append((answer.age_s, answer.life_fraction))

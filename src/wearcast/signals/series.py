@@ -1,22 +1,22 @@
 """One asset's blocks in, windows out, and the answers to them: the same code live and in batch.
 
 series = Series(contract, age_at_start_s=0.0)
-window = series.push(block)          # None until a window is full
-estimate = series.answer(window, life_fraction)
+window = series.push(block)          # None where no answer is due
+estimate = series.answer(window, outputs)
 """
 
 import math
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.signals.clock import local_us, minutes_of_week
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, MismatchError
 from wearcast.signals.estimate import Estimate, Quality
-from wearcast.signals.life import LifeTracker
+from wearcast.signals.kinds import Outputs, make_reader
 
 # Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
 MAX_SEQUENCE = 2**40
@@ -26,11 +26,11 @@ MAX_START_US = 253_370_764_800_000_000  # 9999-01-01: room for the window's end 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One snapshot: `values` float32 (channels, window) in the contract's units.
+    """One snapshot or row: `values` float32 (channels, window) in the contract's units.
 
-    sequence: number of the block, from 0 at the start of the record. start_us: time of its first
-    sample. after_gap: the blocks between the last one and this one are lost for good. filled: the
-    sender has filled in readings.
+    NaN stands for a missing reading, where the contract allows that. sequence: number of the block,
+    from 0 at the start of the record. start_us: time of its first sample. after_gap: the blocks
+    between the last one and this one are lost for good. filled: the sender has filled in readings.
     """
 
     sequence: int
@@ -43,7 +43,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The model's input: `values` float32 (sequence, channels, window), oldest block first."""
+    """The model's input: `values` float32 (sequence, channels, window), oldest block first.
+
+    They are not to be written to: later windows share them.
+    """
 
     sequence: int
     end_us: int
@@ -76,60 +79,80 @@ def check_sequence(field: str, sequence: int) -> int:
     return sequence
 
 
+def minutes_of(contract: Contract, windows: Sequence[Window]) -> NDArray[np.float32] | None:
+    """The second input of the graph: minutes of the week at the windows' ends, float32 (n,).
+
+    None where the contract has no time zone.
+    """
+    if contract.time_zone is None:
+        return None
+    ends_us = np.array([window.end_us for window in windows], np.int64)
+    return minutes_of_week(ends_us, contract.time_zone)
+
+
 class Series:
     """Checks blocks, assembles windows and turns the model's outputs into estimates.
 
-    An estimate depends only on the blocks since the one before it, on its sequence number and on
-    the life fractions before it, so a series that resumes from stored estimates goes on as if it
-    had never stopped.
+    An estimate depends only on the blocks of its window, on its sequence number and on the last
+    `memory` answers, so a series that resumes from stored estimates goes on as if it had never
+    stopped.
 
     Raises:
-        MismatchError: the model does not answer with remaining life.
+        MismatchError: the kind of the model is none that is known here.
         InputError: `age_at_start_s` is negative, no number, or no machine's age.
     """
 
     def __init__(self, contract: Contract, *, age_at_start_s: float = 0.0) -> None:
-        if contract.rul is None:
-            raise MismatchError("kind", "rul", contract.kind)
         self._contract = contract
         self._age_at_start_s = check_age(age_at_start_s)
-        self._tracker = LifeTracker(contract.rul)
-        self._blocks: deque[Block] = deque(maxlen=contract.sequence)
+        self._reader = make_reader(contract)
+        self._recent = _Recent(contract)
         self._newest: tuple[int, int] | None = None  # number and start of the newest block
         self._clock_jumped = False
         self._fresh_after_gap = False
         self._answered = -1
         self._duration_us = round((contract.window - 1) / contract.sample_rate_hz * 1e6)
+        self._hop_us = round(contract.hop_s * 1e6)
         self.next_sequence = 0
 
-    def resume(self, stored: Iterable[Estimate]) -> None:
-        """Go on after stored estimates, oldest first; the newest `rul.line_points` are enough.
+    @property
+    def memory(self) -> int:
+        """How many stored estimates `resume` needs."""
+        return self._reader.memory
 
-        Afterwards `next_sequence` is the first block that is needed.
+    def resume(self, stored: Iterable[Estimate], acknowledged: int = -1) -> None:
+        """Go on after stored estimates, oldest first; the newest `memory` are enough.
+
+        acknowledged: last block up to which every estimate is known to be stored, -1 for none. It
+        can be later than the last estimate, as not each block leads to one; it counts only where
+        no earlier answer is needed. Afterwards `next_sequence` is the first block that is needed.
         """
         for estimate in stored:
-            self._tracker.restore(estimate.remaining_life)
+            self._reader.restore(estimate.answer)
             self._answered = estimate.sequence
             self._newest = (estimate.sequence, estimate.window_end_us - self._duration_us)
+        if self.memory <= 1:
+            self._answered = max(self._answered, acknowledged)
         context = max(self._contract.sequence - 1, 1)
         self.next_sequence = max(0, self._answered + 1 - context)
 
     def push(self, block: Block) -> Window | None:
-        """Take the next block; give the window that it completes, if its answer is still due.
+        """Take the next block; give the window that ends with it, if an answer to it is due.
 
         Raises:
             MismatchError: number of channels, length or sample rate is not the contract's.
-            InputError: a value is not finite, the time or the sequence number is no machine's, or
-                the sequence number repeats, goes back or jumps.
+            InputError: a value is infinite, or missing where it may not be, the time or the
+                sequence number is no machine's, or the sequence number repeats, goes back or jumps.
         """
         self._check(block)
         if block.after_gap:
-            self._blocks.clear()
+            self._recent.clear()
             self._fresh_after_gap = block.sequence > 0
         self._watch_clock(block)
         self.next_sequence = block.sequence + 1
-        self._blocks.append(block)
-        if len(self._blocks) < self._contract.sequence:
+        self._recent.append(block)
+        end_us = block.start_us + self._duration_us
+        if not self._recent.is_full or not self._is_due(end_us):
             return None
         quality = []
         if self._clock_jumped:
@@ -138,39 +161,49 @@ class Series:
         if self._fresh_after_gap:
             quality.append(Quality.AFTER_GAP)
             self._fresh_after_gap = False
-        if block.sequence <= self._answered:
+        if block.sequence <= self._answered:  # sent again: its flags were told with its answer
             return None
-        if bool((block.values.min(axis=1) == block.values.max(axis=1)).any()):
+        values = block.values
+        if self._contract.window > 1 and bool((values.min(axis=1) == values.max(axis=1)).any()):
             quality.append(Quality.CONSTANT)
-        if any(item.filled for item in self._blocks):
+        if self._recent.has_filled:
             quality.append(Quality.FILLED)
-        return Window(
-            sequence=block.sequence,
-            end_us=block.start_us + self._duration_us,
-            quality=tuple(quality),
-            values=np.stack([item.values for item in self._blocks]),
-        )
+        if self._recent.has_missing:
+            quality.append(Quality.MISSING)
+        return Window(block.sequence, end_us, tuple(quality), self._recent.window())
 
-    def answer(self, window: Window, life_fraction: float) -> Estimate:
-        """The estimate for a window, given the model's output; windows in rising order.
+    def answer(self, window: Window, outputs: Outputs) -> Estimate:
+        """The estimate for a window, given the graph's outputs for it; windows in rising order.
 
         Raises:
-            InputError: the output is not finite, as finite but absurd readings can make it.
+            InputError: an output is not finite, as finite but absurd readings can make it.
         """
-        if not math.isfinite(life_fraction):
-            raise InputError(
-                f"blocks[{window.sequence}]",
-                "readings that lead to a finite life fraction",
-                life_fraction,
-                reason="NOT_FINITE",
-            )
+        for name, output in outputs.items():
+            if not np.isfinite(output).all():
+                raise InputError(
+                    f"blocks[{window.sequence}]",
+                    f"readings that lead to a finite {name.replace('_', ' ')}",
+                    output,
+                    reason="NOT_FINITE",
+                )
         age_s = self._age_at_start_s + (window.sequence + 1) * self._contract.hop_s
         return Estimate(
             sequence=window.sequence,
             window_end_us=window.end_us,
             quality=window.quality,
-            remaining_life=self._tracker.update(age_s, life_fraction),
+            answer=self._reader.read(age_s, outputs),
+            model=self._contract.name,
         )
+
+    def _is_due(self, end_us: int) -> bool:
+        """Whether the contract has an answer at that time; clocks may be off by half a hop."""
+        every_s, zone = self._contract.every_s, self._contract.time_zone
+        if every_s is None:
+            return True
+        if zone not in {None, "UTC"}:
+            end_us = int(local_us(np.array([end_us]), str(zone))[0])
+        hops = (end_us + self._hop_us // 2) // self._hop_us + 1
+        return hops % round(every_s / self._contract.hop_s) == 0
 
     def _watch_clock(self, block: Block) -> None:
         """Note a jump against the block before, to be told with the next answer."""
@@ -205,12 +238,12 @@ class Series:
             raise MismatchError(
                 "sample_rate_hz", contract.sample_rate_hz, block.sample_rate_hz, reason="RATE"
             )
-        finite = np.isfinite(block.values)
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
+        good = ~np.isinf(block.values) if contract.missing else np.isfinite(block.values)
+        if not good.all():
+            row, column = np.argwhere(~good)[0]
             raise InputError(
                 f"blocks[{block.sequence}].{contract.channels[row].name}[{column}]",
-                "a finite number",
+                "a finite number, or NaN for none" if contract.missing else "a finite number",
                 block.values[row, column],
                 reason="NOT_FINITE",
             )
@@ -238,3 +271,58 @@ class Series:
                 reason="GAP",
                 status="OUT_OF_RANGE",
             )
+
+
+class _Recent:
+    """The newest blocks in one array, so that a window is a view of it and nothing is copied."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._sequence = contract.sequence
+        self._partial = contract.partial
+        self._shape = (2 * contract.sequence, len(contract.channels), contract.window)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all blocks; where windows may be partial, those before count as missing."""
+        self._values = np.empty(self._shape, np.float32)
+        self._end = 0
+        self._count = 0
+        # How long ago, in blocks, the last one came that was filled in, or lacked a reading.
+        self._since_filled = self._since_missing = self._sequence
+        if self._partial:
+            self._end = self._sequence - 1
+            self._values[: self._end] = np.nan
+            self._count = self._end
+            self._since_missing = 0 if self._end else self._sequence
+
+    def append(self, block: Block) -> None:
+        """Take the next block."""
+        if self._end == len(self._values):
+            kept = self._values[self._end - self._sequence + 1 :]
+            # Windows that were given out still look at the old array.
+            self._values = np.empty(self._shape, np.float32)
+            self._values[: len(kept)] = kept
+            self._end = len(kept)
+        self._values[self._end] = block.values
+        self._end += 1
+        self._count = min(self._count + 1, self._sequence)
+        self._since_filled = 0 if block.filled else self._since_filled + 1
+        self._since_missing = 0 if np.isnan(block.values).any() else self._since_missing + 1
+
+    @property
+    def is_full(self) -> bool:
+        return self._count == self._sequence
+
+    @property
+    def has_filled(self) -> bool:
+        return self._since_filled < self._sequence
+
+    @property
+    def has_missing(self) -> bool:
+        return self._since_missing < self._sequence
+
+    def window(self) -> NDArray[np.float32]:
+        """The newest blocks, float32 (sequence, channels, window)."""
+        view = self._values[self._end - self._sequence : self._end]
+        view.flags.writeable = False
+        return view

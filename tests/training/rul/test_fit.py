@@ -5,8 +5,8 @@ from lives import make_life
 from torch import Tensor, nn
 
 from wearcast.signals.errors import InputError
-from wearcast.training.config import TrainingConfig
 from wearcast.training.rul.compact import TRAINING, Compact, CompactConfig
+from wearcast.training.rul.config import TrainingConfig
 from wearcast.training.rul.fit import Epoch, Run, encode_run, fit, score_features
 from wearcast.training.rul.model import RulModel
 

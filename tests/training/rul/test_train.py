@@ -173,7 +173,7 @@ def test_bearings_that_live_equally_long_train() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "transformer"}, "architecture: expected cnn-lstm or compact"),
+        ({"architecture": "transformer"}, "architecture: expected compact or cnn-lstm"),
         ({"settings": {"epoch": 3}}, "training: expected one of epochs, runs, .*, got epoch$"),
         ({"settings": {"epochs": "3"}}, r"Expected `int`, got `str` - at `\$.epochs`"),
         ({"sizes": {"depth": 3}}, "config: expected keys of CompactConfig, got depth"),

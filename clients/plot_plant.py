@@ -1,0 +1,140 @@
+"""The pictures of a plant: forecasts as a fan over what was read, outlier stages as a timeline."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from wearcast.clients.results import Result, format_duration
+from wearcast.signals.estimate import ForecastPoint
+from wearcast.signals.rows import Rows
+
+_BLUE, _ORANGE, _DARK, _GREY = "#1f5fa8", "#d9822b", "#374151", "#9ca3af"
+# Not applicable, then stages 0 to 4.
+_STAGES = ("#e5e7eb", "#b7dfc0", "#fff2b0", "#fbcf8e", "#f08a5d", "#b3261e")
+_NAMES = ("does not apply", "0 normal", "1 interest", "2 caution", "3 alert", "4 severe")
+Times = NDArray[np.datetime64]
+
+
+def draw_forecast(figure: Figure, result: Result) -> None:
+    """For each target: what was read, the first horizon's band over it, the newest fan ahead."""
+    part = result.contract.forecast
+    targets = part.targets if part is not None else ()
+    all_axes = figure.subplots(len(targets), 1, sharex=True, squeeze=False)[:, 0]
+    for target, axes in zip(targets, all_axes, strict=True):
+        if result.readings is not None:
+            _draw_readings(axes, result.readings, target)
+        if result.estimates:
+            _draw_past(axes, result, target)
+            _draw_ahead(axes, result, target)
+            axes.legend(loc="upper left", fontsize=8, ncols=2)
+        _finish(axes, target, result)
+
+
+def draw_stages(figure: Figure, result: Result) -> None:
+    """For each channel: what was read, and below it the stage of each detector over time."""
+    part = result.contract.outlier
+    points = part.points if part is not None else ()
+    channels = [channel.name for channel in result.contract.channels]
+    together = [point for point in points if not point.channel]
+    heights = [3.0, 1.2] * len(channels) + [0.4] * bool(together)
+    all_axes = figure.subplots(
+        len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
+    )[:, 0]  # fmt: skip
+    times = _times([item.window_end_us for item in result.estimates])
+    stages = np.array(
+        [
+            [-1 if stage.stage is None else stage.stage for stage in item.outlier.stages]
+            for item in result.estimates
+        ]
+    ).reshape(len(times), len(points))
+    for place, channel in enumerate(channels):
+        upper, lower = all_axes[2 * place : 2 * place + 2]
+        if result.readings is not None:
+            _draw_readings(upper, result.readings, channel)
+        _finish(upper, channel, result)
+        mine = [number for number, point in enumerate(points) if point.channel == channel]
+        _draw_timeline(lower, times, stages[:, mine], [points[number].detector for number in mine])
+    if together:
+        mine = [number for number, point in enumerate(points) if not point.channel]
+        names = [points[number].detector for number in mine]
+        _draw_timeline(all_axes[-1], times, stages[:, mine], names)
+    patches = [
+        Patch(color=colour, label=name) for colour, name in zip(_STAGES, _NAMES, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=8)
+
+
+def _draw_readings(axes: Axes, readings: Rows, channel: str) -> None:
+    axes.plot(
+        _times(readings.times_us), readings.column(channel), color=_DARK, linewidth=0.7,
+        alpha=0.7, label="read",
+    )  # fmt: skip
+
+
+def _draw_past(axes: Axes, result: Result, target: str) -> None:
+    """The first horizon of every forecast, at the times that they were for."""
+    points = [_points(result, place, target)[0] for place in range(len(result.estimates))]
+    horizon_s = points[0].horizon_s
+    times = _times([item.window_end_us + round(horizon_s * 1e6) for item in result.estimates])
+    low, middle, high = _band(points)
+    name = f"{format_duration(horizon_s)} ahead"
+    axes.fill_between(
+        times, low, high, color=_BLUE, alpha=0.2, linewidth=0, label=_share(points[0])
+    )
+    axes.plot(times, middle, color=_BLUE, linewidth=1, label=f"median, {name}")
+
+
+def _draw_ahead(axes: Axes, result: Result, target: str) -> None:
+    """All horizons of the newest forecast."""
+    points = _points(result, -1, target)
+    end_us = result.estimates[-1].window_end_us
+    times = _times([end_us + round(point.horizon_s * 1e6) for point in points])
+    low, middle, high = _band(points)
+    axes.errorbar(
+        times, middle, yerr=(middle - low, high - middle), color=_ORANGE, linewidth=0,
+        elinewidth=1.5, marker="o", markersize=3, label="newest forecast",
+    )  # fmt: skip
+
+
+def _points(result: Result, place: int, target: str) -> list[ForecastPoint]:
+    return [point for point in result.estimates[place].forecast.points if point.channel == target]
+
+
+def _band(points: list[ForecastPoint]) -> tuple[NDArray[np.float64], ...]:
+    """Lowest quantile, the middle one and the highest, each float64 (N,)."""
+    values = np.array([[value for _, value in point.values] for point in points])
+    return values[:, 0], values[:, values.shape[1] // 2], values[:, -1]
+
+
+def _share(point: ForecastPoint) -> str:
+    return f"{point.values[0][0]:.0%} to {point.values[-1][0]:.0%}"
+
+
+def _draw_timeline(
+    axes: Axes, times: Times, stages: NDArray[np.int64], detectors: list[str]
+) -> None:
+    """Stages (N, detectors) as coloured bands, one below the other."""
+    axes.set_yticks(range(len(detectors)), detectors, fontsize=8)
+    axes.set_ylim(len(detectors) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    if len(times) < 2:  # noqa: PLR2004 a cell has a beginning and an end
+        return
+    step = np.median(np.diff(times))
+    edges = np.append(times, times[-1] + step)
+    axes.pcolormesh(
+        edges, np.arange(len(detectors) + 1) - 0.5, stages.T + 1,
+        cmap=ListedColormap(list(_STAGES)), vmin=-0.5, vmax=5.5, rasterized=True,
+    )  # fmt: skip
+
+
+def _finish(axes: Axes, channel: str, result: Result) -> None:
+    unit = next(item.unit for item in result.contract.channels if item.name == channel)
+    axes.set_ylabel(f"{channel} ({unit})" if unit not in {"", "1"} else channel)
+    axes.grid(color=_GREY, alpha=0.25)
+
+
+def _times(times_us: NDArray[np.int64] | list[int]) -> Times:
+    return np.asarray(times_us, np.int64).astype("datetime64[us]")
