@@ -35,8 +35,7 @@ def draw_forecast(figure: Figure, result: Result) -> None:
 
 def draw_stages(figure: Figure, result: Result) -> None:
     """For each channel: what was read, and below it the stage of each detector over time."""
-    part = result.contract.outlier
-    points = part.points if part is not None else ()
+    points = result.estimates[0].outlier.stages if result.estimates else ()
     channels = [channel.name for channel in result.contract.channels]
     together = [point for point in points if not point.channel]
     heights = [3.0, 1.2] * len(channels) + [0.4] * bool(together)
@@ -118,9 +117,9 @@ def _draw_timeline(
 ) -> None:
     """Stages (N, detectors) as coloured bands, one below the other."""
     axes.set_yticks(range(len(detectors)), detectors, fontsize=8)
-    axes.set_ylim(len(detectors) - 0.5, -0.5)
+    axes.set_ylim(max(len(detectors), 1) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    if len(times) < 2:  # noqa: PLR2004 a cell has a beginning and an end
+    if len(times) < 2 or not detectors:  # noqa: PLR2004 a cell has a beginning and an end
         return
     step = np.median(np.diff(times))
     edges = np.append(times, times[-1] + step)

@@ -1,4 +1,4 @@
-"""`wearcast demo`: a server, a simulated bearing that runs to failure, and its answers live."""
+"""`wearcast demo`: a server, a simulated bearing until it fails, a simulated plant with a leak."""
 
 import contextlib
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.demo_plant import FORECAST, OUTLIER, show_plant
 from wearcast.clients.cli.lines import format_line
 from wearcast.clients.cli.simulate import write_bearing
 from wearcast.clients.client import Client, ClientSettings
@@ -48,14 +49,14 @@ _STOP_S = 15.0
 def command(
     *, out: Path, model: str, life_s: float, seconds: float, seed: int, as_json: bool
 ) -> None:
-    """Show all of it: a server, a simulated bearing that runs to failure, and its answers live.
+    """Show all of it: a server, a simulated bearing that runs to failure, and a plant with a leak.
 
     \b
     Example:
       wearcast demo --out out
 
     Starts `wearcast serve` with the bundled models on a free loopback port, and stops it at the
-    end. The bearing is simulated and streamed at many times real time.
+    end. Bearing and plant are simulated and streamed at many times real time.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         # Also where a shell, for a program in the background, had SIGINT ignored.
@@ -73,12 +74,18 @@ def command(
                 source = Replay(folder, speed=life_s / seconds)
                 events = client.monitor(source, asset=_ASSET, model=model)
                 estimates = _show(events, contract, life, as_json=as_json)
-    files = write_results(out, Result(_ASSET, contract, estimates))
+                files = write_results(out, Result(_ASSET, contract, estimates))
+                if not as_json:
+                    click.echo(_describe(estimates, life))
+                plant = None
+                if {FORECAST, OUTLIER} <= {item.name for item in client.models()}:
+                    plant = show_plant(client, out, seed=seed, as_json=as_json)
+                    files += plant.files
     files += [_store_path(out), _log_path(out)]
     if as_json:
-        click.echo(json.dumps(_summarise(estimates, life, files)))
+        summary = _summarise(estimates, life, files)
+        click.echo(json.dumps(summary if plant is None else summary | {"plant": plant.summary}))
         return
-    click.echo(_describe(estimates, life))
     if not can_plot():
         click.echo("no plot: it needs matplotlib (pip install 'wearcast[plot]')", err=True)
     for path in files:
