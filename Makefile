@@ -25,7 +25,7 @@ help: ## List the commands
 
 setup: $(VENV)/.lint ## Install all that the other commands need, without running anything
 
-run: $(VENV)/.run ## Show all of it: serve the bundled model, stream a simulated bearing, write out/
+run: $(VENV)/.run ## Show all of it: serve the bundled models, stream a simulated bearing and plant, write out/
 	$(PYTHON_VENV) -m wearcast demo --out out
 
 test: $(VENV)/.test ## Run all tests but the slow ones
@@ -55,9 +55,11 @@ lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between 
 protos: $(PROTOS_VENV)/.made ## Write the stubs anew
 	$(call generate,protos)
 
-bench: $(VENV)/.test ## Time importing, and scoring a recording
+bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, and a rolling forecast
 	$(PYTHON_VENV) benchmarks/import_time.py
 	$(PYTHON_VENV) benchmarks/predict_local.py
+	$(PYTHON_VENV) benchmarks/clean.py
+	$(PYTHON_VENV) benchmarks/rolling_forecast.py
 
 dist: $(VENV)/.test ## Build wheel and source archive into dist/
 	rm -rf dist build
@@ -98,5 +100,5 @@ $(PROTOBUF6_VENV)/.made: pyproject.toml constraints.txt dist
 	grep -v -E '^(protobuf|grpcio-.*)==' constraints.txt > $(PROTOBUF6_VENV)/constraints.txt
 	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt pip
 	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt \
-		"$$(echo dist/*.whl)[serve,plot]" --group test 'protobuf>=6.33.5,<7'
+		"$$(echo dist/*.whl)[serve,plot,files]" --group test 'protobuf>=6.33.5,<7'
 	@touch $@

@@ -9,11 +9,11 @@ import click
 from wearcast.signals.errors import InputError, WearcastError
 
 VERBS = {
-    "demo": "Show all of it on a simulated bearing.",
+    "demo": "Show all of it on a simulated bearing and a simulated plant.",
     "simulate": "Write recordings of a simulated machine or plant.",
     "clean": "Clean a file of a plant.",
-    "train": "Train a model on recordings.",
-    "evaluate": "Measure how good a kind of model is on machines it has not seen.",
+    "train": "Train a model on recordings, or on the file of a plant.",
+    "evaluate": "Measure how good a kind of model is on what it has not seen.",
     "export": "Turn a checkpoint into a model folder.",
     "serve": "Serve models over gRPC.",
     "models": "Show what a server serves.",

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_features import naive_features
 
-from wearcast.clients.cli import train
+from wearcast.clients.cli.train_rul import rul
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
 from wearcast.training.rul.compact import Compact, CompactConfig, SpectralFeatures
@@ -85,7 +85,7 @@ def test_the_default_model_is_small() -> None:
 
 
 def test_it_is_what_train_trains_by_default() -> None:
-    (option,) = [it for it in train.rul.params if it.name == "architecture"]
+    (option,) = [it for it in rul.params if it.name == "architecture"]
     assert option.default == "compact"
 
 
