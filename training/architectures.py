@@ -9,10 +9,16 @@ from torch import nn
 from wearcast.signals.errors import ArtefactError
 
 _RUL = "wearcast.training.rul"
+_FORECAST = "wearcast.training.forecast"
+_OUTLIER = "wearcast.training.outlier"
 # Where each architecture lives: module, configuration, model. Imported only when it is built.
 ARCHITECTURES = {
     "cnn-lstm": (f"{_RUL}.cnn_lstm", "CnnLstmConfig", "CnnLstm"),
     "compact": (f"{_RUL}.compact", "CompactConfig", "Compact"),
+    "linear": (f"{_FORECAST}.linear", "LinearConfig", "Linear"),
+    "lstm": (f"{_FORECAST}.lstm", "LstmConfig", "Lstm"),
+    "hybrid": (f"{_FORECAST}.hybrid", "HybridConfig", "Hybrid"),
+    "outlier": (f"{_OUTLIER}.model", "OutlierConfig", "OutlierModel"),
 }
 
 

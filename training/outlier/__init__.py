@@ -1,0 +1,1 @@
+"""Outlier stages: detectors fitted in closed form, as one graph."""
