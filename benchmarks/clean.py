@@ -148,23 +148,25 @@ def measure(part: str, path: Path) -> Run:
 
 
 def describe_machine() -> str:
-    """Processor, cores and versions in one line."""
+    """Processor, cores, load and versions in one line."""
     cpuinfo = Path("/proc/cpuinfo")
     names = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in names if line.startswith("model name")]
     packages = ("numpy", "pandas", "pyarrow", "wearcast")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     processor = models[0] if models else platform.machine()
-    return f"{processor}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+    python = platform.python_version()
+    load = f"load {os.getloadavg()[0]:.1f} before"
+    return f"{processor}, {os.cpu_count()} cores, {load}; Python {python}, {versions}"
 
 
-def make_report(rows: int, runs: dict[str, list[Run]]) -> str:
+def make_report(machine: str, rows: int, runs: dict[str, list[Run]]) -> str:
     """A table of medians, with the range of the wall time and its ratio to pandas."""
     walls = {part: statistics.median(run.wall_s for run in done) for part, done in runs.items()}
     lines = [
         f"# Cleaning a plant file: {rows:,} rows x {len(NAMES)} columns to {MINUTES:,} rows",
         "",
-        describe_machine() + ".",
+        machine + ".",
         "",
         "| part | wall s, median (range) | to pandas | CPU s, median | peak MB, median |",
         "|---|---|---|---|---|",
@@ -208,6 +210,7 @@ def main() -> None:
         print(time_part(options.part, options.data))
         return
     parts = (PANDAS, APART, WEARCAST, PARQUET, VERB)
+    machine = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plant.csv"
         # In a process of its own: children inherit the peak memory of their parent.
@@ -216,7 +219,7 @@ def main() -> None:
         for _ in range(options.runs):
             for part in parts:
                 runs[part].append(measure(part, path))
-    report = make_report(rows, runs)
+    report = make_report(machine, rows, runs)
     print(report)
     if options.write:
         RESULTS.parent.mkdir(exist_ok=True)

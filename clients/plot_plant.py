@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from wearcast.clients.results import Result, format_duration
+from wearcast.clients.results import Result, format_horizon
 from wearcast.signals.estimate import ForecastPoint
 from wearcast.signals.rows import Rows
 
@@ -27,10 +27,11 @@ def draw_forecast(figure: Figure, result: Result) -> None:
         if result.readings is not None:
             _draw_readings(axes, result.readings, target)
         if result.estimates:
-            _draw_past(axes, result, target)
-            _draw_ahead(axes, result, target)
-            axes.legend(loc="upper left", fontsize=8, ncols=2)
+            _draw_bands(axes, result, target)
         _finish(axes, target, result)
+    if result.estimates:
+        handles, labels = all_axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
 
 
 def draw_stages(figure: Figure, result: Result) -> None:
@@ -73,43 +74,42 @@ def _draw_readings(axes: Axes, readings: Rows, channel: str) -> None:
     )  # fmt: skip
 
 
-def _draw_past(axes: Axes, result: Result, target: str) -> None:
-    """The first horizon of every forecast, at the times that they were for."""
-    points = [_points(result, place, target)[0] for place in range(len(result.estimates))]
-    horizon_s = points[0].horizon_s
-    times = _times([item.window_end_us + round(horizon_s * 1e6) for item in result.estimates])
-    low, middle, high = _band(points)
-    name = f"{format_duration(horizon_s)} ahead"
-    axes.fill_between(
-        times, low, high, color=_BLUE, alpha=0.2, linewidth=0, label=_share(points[0])
-    )
-    axes.plot(times, middle, color=_BLUE, linewidth=1, label=f"median, {name}")
+def _draw_bands(axes: Axes, result: Result, target: str) -> None:
+    """The first horizon of every forecast over what was read, and the newest word on what was not.
 
-
-def _draw_ahead(axes: Axes, result: Result, target: str) -> None:
-    """All horizons of the newest forecast."""
-    points = _points(result, -1, target)
+    A value that is a mean stands in the middle of its time.
+    """
+    part = result.contract.forecast
+    shift_us = round(part.mean_s * 5e5) if part is not None and part.mean_s > 0 else 0
     end_us = result.estimates[-1].window_end_us
-    times = _times([end_us + round(point.horizon_s * 1e6) for point in points])
-    low, middle, high = _band(points)
-    axes.errorbar(
-        times, middle, yerr=(middle - low, high - middle), color=_ORANGE, linewidth=0,
-        elinewidth=1.5, marker="o", markersize=3, label="newest forecast",
+    past: dict[int, ForecastPoint] = {}
+    ahead: dict[int, ForecastPoint] = {}
+    for estimate in result.estimates:
+        points = [point for point in estimate.forecast.points if point.channel == target]
+        for point in points:
+            time_us = estimate.window_end_us + round(point.horizon_s * 1e6)
+            if time_us > end_us:
+                ahead[time_us - shift_us] = point  # a later estimate's takes its place
+            elif point is points[0]:
+                past[time_us - shift_us] = point
+    first = format_horizon(result.estimates[-1].forecast.points[0].horizon_s)
+    _draw_band(axes, past, _BLUE, f"forecast {first} before")
+    _draw_band(axes, ahead, _ORANGE, "newest forecast")
+
+
+def _draw_band(axes: Axes, points: dict[int, ForecastPoint], colour: str, name: str) -> None:
+    if not points:
+        return
+    times_us = sorted(points)
+    values = np.array([[value for _, value in points[time_us].values] for time_us in times_us])
+    quantiles = [quantile for quantile, _ in points[times_us[0]].values]
+    label = f"{name}, {quantiles[0]:.0%} to {quantiles[-1]:.0%}"
+    times = _times(times_us)
+    axes.fill_between(times, values[:, 0], values[:, -1], color=colour, alpha=0.25, linewidth=0)
+    axes.plot(
+        times, values[:, values.shape[1] // 2], color=colour, linewidth=1, marker=".",
+        markersize=2, label=label,
     )  # fmt: skip
-
-
-def _points(result: Result, place: int, target: str) -> list[ForecastPoint]:
-    return [point for point in result.estimates[place].forecast.points if point.channel == target]
-
-
-def _band(points: list[ForecastPoint]) -> tuple[NDArray[np.float64], ...]:
-    """Lowest quantile, the middle one and the highest, each float64 (N,)."""
-    values = np.array([[value for _, value in point.values] for point in points])
-    return values[:, 0], values[:, values.shape[1] // 2], values[:, -1]
-
-
-def _share(point: ForecastPoint) -> str:
-    return f"{point.values[0][0]:.0%} to {point.values[-1][0]:.0%}"
 
 
 def _draw_timeline(

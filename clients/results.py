@@ -86,7 +86,7 @@ def write_results(directory: Path, result: Result) -> list[Path]:
     Raises:
         InputError: a file can't be written.
     """
-    name = _file_name(result.name)
+    name = file_name(result.name)
     contents = {
         directory / f"{name}.json": make_json(result).encode(),
         directory / f"{name}.csv": make_csv(result).encode(),
@@ -137,20 +137,20 @@ def give_unique_names(paths: Iterable[Path]) -> list[str]:
     parts = [path.resolve().parts[1:] for path in paths]
     names = ["".join(own[-1:]) for own in parts]
     for depth in range(2, max(map(len, parts), default=0) + 1):
-        counts = Counter(map(_file_name, names))
+        counts = Counter(map(file_name, names))
         if max(counts.values()) == 1:
             break
         names = [
-            name if counts[_file_name(name)] == 1 else "-".join(own[-depth:])
+            name if counts[file_name(name)] == 1 else "-".join(own[-depth:])
             for name, own in zip(names, parts, strict=True)
         ]
     taken: set[str] = set()
     for place, name in enumerate(names):
         number = 1
-        while _file_name(names[place]) in taken:
+        while file_name(names[place]) in taken:
             number += 1
             names[place] = f"{name}-{number}"
-        taken.add(_file_name(names[place]))
+        taken.add(file_name(names[place]))
     return names
 
 
@@ -169,7 +169,24 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours} h"  # noqa: PLR2004
 
 
-def _file_name(name: str) -> str:
+def format_horizon(seconds: float) -> str:
+    """A time ahead, exactly.
+
+    >>> [format_horizon(seconds) for seconds in (60, 5400, 86400, 604800)]
+    ['1 min', '90 min', '1 d', '7 d']
+    """
+    for unit_s, unit in ((86_400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds % unit_s == 0:
+            return f"{seconds / unit_s:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def file_name(name: str) -> str:
+    """A name with `_` for whatever may not stand in the name of a file.
+
+    >>> file_name("line 2/pump")
+    'line_2_pump'
+    """
     return re.sub(r"[^\w.+-]+", "_", name)
 
 

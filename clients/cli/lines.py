@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from wearcast.clients.results import Result, format_duration
+from wearcast.clients.results import Result, format_duration, format_horizon
 from wearcast.clients.rows import Actuals, highest_stage, make_rows
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
@@ -16,7 +16,6 @@ from wearcast.signals.estimate import (
 )
 
 STAGE_NAMES = ("normal", "interest", "caution", "alert", "severe")
-_DAY_S = 86_400.0
 
 
 def format_line(estimate: Estimate, asset: str, contract: Contract, *, as_json: bool) -> str:
@@ -54,18 +53,6 @@ def make_table(results: Sequence[Result]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     )
-
-
-def format_horizon(seconds: float) -> str:
-    """A time ahead, exactly.
-
-    >>> [format_horizon(seconds) for seconds in (60, 5400, 86400, 604800)]
-    ['1 min', '90 min', '1 d', '7 d']
-    """
-    for unit_s, unit in ((_DAY_S, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds % unit_s == 0:
-            return f"{seconds / unit_s:g} {unit}"
-    return f"{seconds:g} s"
 
 
 def _describe_life(life: RemainingLife) -> str:

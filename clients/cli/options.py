@@ -50,7 +50,7 @@ age_at_start: Decorator = click.option(
 )  # fmt: skip
 out: Decorator = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    callback=_make_out, help="Write NAME.json, NAME.csv and NAME.png there.",
+    callback=_make_out, help="Write NAME.json, NAME.csv, NAME.parquet and NAME.png there.",
 )  # fmt: skip
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 architecture: Decorator = click.option(

@@ -13,9 +13,16 @@ from wearcast.clients.cli.progress import open_progress
 from wearcast.clients.client import Client
 from wearcast.clients.plant_rows import gather_rows
 from wearcast.clients.recordings import Input, find_inputs
-from wearcast.clients.results import Result, can_plot, make_json, write_results
+from wearcast.clients.results import Result, can_plot, file_name, make_json, write_results
 from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
+from wearcast.signals.forecast_policy import (
+    group_days,
+    join_actual,
+    write_day_files,
+    write_week,
+)
 from wearcast.signals.series import Block
 
 Score = Callable[[Iterable[Block]], Iterator[Estimate]]
@@ -39,6 +46,11 @@ Score = Callable[[Iterable[Block]], Iterator[Estimate]]
 )  # fmt: skip
 @options.age_at_start
 @options.out
+@click.option(
+    "--day", metavar="YYYY-MM-DD",
+    help="With --out and hourly forecasts 1 to 7 days ahead: also those made on that day, as "
+    "NAME.week.csv, and as NAME/Day1prediction.csv to Day6prediction.csv.",
+)  # fmt: skip
 @options.as_json
 def command(
     *,
@@ -50,6 +62,7 @@ def command(
     local: Path | None,
     age_at_start_s: float,
     out: Path | None,
+    day: str | None,
     as_json: bool,
 ) -> None:
     """Score recordings: bearing folders, folders above them, files of a plant.
@@ -64,8 +77,12 @@ def command(
     single readings at even steps, it may be CSV or Parquet with gaps and duplicates: it is cleaned
     as `wearcast clean` does, but nothing is filled in.
 
-    Prints a line for each recording; with --json everything, as in NAME.json.
+    Forecasts also write NAME.beside.csv, what was forecast beside what was read. Prints a line for
+    each recording; with --json everything, as in NAME.json.
     """
+    if day is not None and out is None:
+        text = "--day writes files: it needs --out DIR"
+        raise click.UsageError(text)
     inputs = find_inputs(paths)
     results = []
     with ExitStack() as stack:
@@ -81,12 +98,29 @@ def command(
                 click.echo(f"{result.name}: skipped {line}", err=True)
             if out is not None:
                 write_results(out, result)
+                if contract.forecast is not None:
+                    _write_forecasts(out, result, day)
     if out is not None and not can_plot():
         click.echo("no plots: they need matplotlib (pip install 'wearcast[plot]')", err=True)
     if as_json:
         click.echo(json.dumps([json.loads(make_json(result)) for result in results]))
     else:
         click.echo(make_table(results))
+
+
+def _write_forecasts(out: Path, result: Result, day: str | None) -> None:
+    """What was forecast beside what was read, and the files of one day's forecasts."""
+    name, contract, estimates = file_name(result.name), result.contract, result.estimates
+    if result.readings is not None:
+        beside = join_actual(result.readings, estimates, contract)
+        (out / f"{name}.beside.csv").write_text(beside, encoding="utf-8")
+    if day is not None:
+        days = group_days(estimates, contract)
+        if day not in days:
+            known = f"one from {min(days)} to {max(days)}" if days else "one with forecasts"
+            raise InputError("day", known, day)
+        write_week(out / f"{name}.week.csv", days[day], contract)
+        write_day_files(out / name, days[day], contract)
 
 
 def _open_server(

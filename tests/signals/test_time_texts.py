@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wearcast.signals.errors import InputError
@@ -76,6 +76,7 @@ def test_what_is_no_time_is_none(text: str | None) -> None:
     assert parse(text, "2020-01-31T09:05:00.5")[0] is None
 
 
+@settings(deadline=None)
 @given(st.lists(moments, min_size=1, max_size=5), st.sampled_from("-/."), st.sampled_from(" T"))
 def test_a_written_time_reads_as_itself(written: list[datetime], mark: str, between: str) -> None:
     form = f"%Y{mark}%m{mark}%d{between}%H:%M:%S.%f"

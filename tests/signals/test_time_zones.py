@@ -1,11 +1,11 @@
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wearcast.signals.clock import local_us
 from wearcast.signals.errors import InputError
 from wearcast.signals.time_zones import to_utc
 
@@ -25,12 +25,19 @@ def times(*shown: str) -> list[str]:
     return [datetime.fromtimestamp(time / 1e6, UTC).strftime("%H:%M") for time in done.tolist()]
 
 
+def show(times_us: np.ndarray, zone: str) -> np.ndarray:
+    """What a clock of the zone showed, moment by moment; whole seconds."""
+    info = ZoneInfo(zone)
+    moments = (datetime.fromtimestamp(time_us // 1_000_000, info) for time_us in times_us.tolist())
+    return np.array([int(moment.replace(tzinfo=UTC).timestamp()) * 1_000_000 for moment in moments])
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(ZONES),
-    st.integers(2012, 2035),
-    st.sampled_from([5, 15, 30, 60]),
-    st.integers(0, 4),
+    st.integers(1980, 2035),
+    st.sampled_from([15, 30, 60]),
+    st.integers(0, 14),
 )
 def test_a_year_of_clock_times_gives_its_times_back(
     zone: str, year: int, step: int, minute: int
@@ -38,7 +45,7 @@ def test_a_year_of_clock_times_gives_its_times_back(
     # From January to January no record begins or ends within an hour that is shown twice.
     minutes = np.arange(minute, YEAR_MINUTES, step)
     times_us = at(f"{year}-01-01") + minutes * MINUTE_US
-    np.testing.assert_array_equal(to_utc(local_us(times_us, zone), zone), times_us)
+    np.testing.assert_array_equal(to_utc(show(times_us, zone), zone), times_us)
 
 
 def test_an_hour_shown_twice_is_the_second_from_where_the_clock_goes_back() -> None:

@@ -48,6 +48,7 @@ def evaluate_benchmarks(folder: Path, on_file: Callable[[], None]) -> Benchmarks
         for path in skab.list_files(folder / "skab"):
             results[smoothing].append(skab.judge_file(path, settings))
             on_file()
+        results[smoothing] = skab.add_place(results[smoothing])
     free = skab.judge_free(folder / "skab")
     machines = []
     for machine in nab.MACHINES:

@@ -18,7 +18,13 @@ from wearcast.training.outlier.ranking import (
     auroc,
     average_precision,
 )
-from wearcast.training.outlier.skab import GROUPS, SETTINGS, FileResult, FreeResult
+from wearcast.training.outlier.skab import (
+    GROUPS,
+    POSITION_ROW,
+    SETTINGS,
+    FileResult,
+    FreeResult,
+)
 
 # Source: SKAB v0.9 (Katser and Kozitsin, 2020) and later papers; both pool the rows of all files.
 _PUBLISHED_F1 = "The best published F1 is 0.78 in SKAB's own list, and 0.86 elsewhere, by Conv-AE."
@@ -36,8 +42,10 @@ def report_benchmarks(results: Benchmarks) -> list[str]:
         (
             "A model for each file, fitted to its first 400 rows; all its other rows are scored, "
             "each by at most the newest 120. AUROC and, in brackets, average precision: a score "
-            "that tells nothing has 0.5 and the share of unusual rows. No score hangs on time or "
-            "place, but for the row number that stands beside them."
+            "that tells nothing has 0.5 and the share of unusual rows. No detector's score hangs "
+            "on time or place; two ways that read no sensor stand beside them. The row number "
+            "ranks rows as a reading that drifts evenly does. The place in other files is the "
+            "share of the other files that are unusual at that row: most go wrong at the same rows."
         ),
         _rank_files(files, [way for way in ways if way != "constant"]),
         "Mean AUROC of the multivariate detector, by how many rows it averages:",
@@ -45,7 +53,8 @@ def report_benchmarks(results: Benchmarks) -> list[str]:
         "## SKAB: alarms",
         (
             "Rows of all files pooled. Alarm: stage 4 on any channel; largest z beyond 2.58; from "
-            f"row 175 of the test on; always. {_PUBLISHED_F1}"
+            f"row {POSITION_ROW} of the test on; always; at rows where most other files are "
+            f"unusual. {_PUBLISHED_F1} Whoever knows the place needs no sensor."
         ),
         _alarm_table(files, ways),
         "## SKAB: false alarms where nothing is wrong",

@@ -4,7 +4,8 @@ The first 400 rows of each file teach, the others are scored; so a file's model 
 Times serve to put rows a second apart, and for nothing else.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ TRAINING_ROWS = 400
 # "Alarm from this row of the test on": what F1 rewards without any sensor, and so its bar.
 POSITION_ROW = 175
 GROUPS = ("valve1", "other")
+PLACE = "place in other files"
 # Numbers of rows that the multivariate detector could average; the default is among them.
 SMOOTHINGS = (1, 5, 10, 20, 30, 60)
 # Nothing here hangs on the time of day; a valve that shuts lets less flow, not more.
@@ -111,6 +113,26 @@ def judge_file(path: Path, settings: OutlierSettings = SETTINGS) -> FileResult:
     ways["row number"] = Way(place, place >= POSITION_ROW)
     ways["constant"] = Way(np.zeros(len(place)), np.ones(len(place), dtype=bool))
     return FileResult(f"{path.parent.name}/{path.stem}", unusual[tested], ways)
+
+
+def add_place(files: Sequence[FileResult]) -> list[FileResult]:
+    """The same with one more way, which reads no sensor: how many other files are unusual there.
+
+    It tells how alike the files are: what a score reaches that knows nothing but the row's number.
+    """
+    longest = max(len(item.unusual) for item in files)
+    unusual, known = np.zeros((2, len(files), longest))
+    for number, item in enumerate(files):
+        unusual[number, : len(item.unusual)] = item.unusual
+        known[number, : len(item.unusual)] = 1.0
+    results = []
+    for number, item in enumerate(files):
+        others = np.arange(len(files)) != number
+        share = unusual[others].sum(axis=0) / np.maximum(known[others].sum(axis=0), 1.0)
+        share = share[: len(item.unusual)]
+        way = Way(share, share > 0.5)  # noqa: PLR2004 most of them
+        results.append(replace(item, ways=item.ways | {PLACE: way}))
+    return results
 
 
 def judge_free(folder: Path) -> list[FreeResult]:

@@ -77,6 +77,9 @@ def train_outlier(
     """
     settings = settings or OutlierSettings()
     config = _make_config(rows, time_zone, settings)
+    for name in units:
+        if name not in rows.channels:
+            raise InputError("unit", f"one of {', '.join(rows.channels)}", name)
     limits, values = _fit_system(rows, config, settings)
     rows = Rows(rows.channels, rows.start_us, rows.step_us, values)
     clock = minutes_of_week(rows.times_us, time_zone or "UTC")
@@ -153,13 +156,13 @@ def _fit_system(
 ) -> tuple[list[Limits], Array]:
     """Limits of each sensor, and the readings within them; others are NaN."""
     if len(rows) < 2 * config.sequence:
-        raise InputError("rows", f"{2 * config.sequence} or more", len(rows))
+        raise InputError("rows to fit to", f"{2 * config.sequence} or more", len(rows))
     values = rows.values.copy()
     limits = []
     for channel, name in enumerate(rows.channels):
         column = values[:, channel]
         low, high = settings.ranges.get(name, (-np.inf, np.inf))
-        if low >= high:
+        if not low < high:
             raise InputError(f"range of {name}", "LOW below HIGH", f"{low:g}:{high:g}")
         if not ((column >= low) & (column <= high)).any():
             raise InputError(name, "readings within the physical range", "none")

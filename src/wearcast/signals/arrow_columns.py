@@ -103,14 +103,14 @@ def read_floats(
     odd = np.isinf(out)
     out[odd] = np.nan
     if is_text:
-        odd |= np.isnan(out) & is_filled(source)
+        odd |= np.isnan(out) & _is_filled(source)
     if not odd.any():
         return None
     row = int(odd.argmax())
     return Unread(int(np.count_nonzero(odd)), row + first_row, str(source[row].as_py()).strip())
 
 
-def is_filled(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
+def _is_filled(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Which texts are more than blanks, bool (N,)."""
     import pyarrow.compute as pc  # noqa: PLC0415 - 0.1 s, and the usual file needs none of it
 

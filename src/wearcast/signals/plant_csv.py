@@ -70,37 +70,44 @@ class CsvFile:
         """
         iso = find_iso(self.samples[time])
         types = {time: _TYPES[iso], **dict.fromkeys(channels, pa.float64())}
+        texts = dict.fromkeys(types, pa.string())
         try:
             with pa.OSFile(str(self._path)) as file:
                 file.seek(self._begin)
                 return self._parse(file, types).columns, None
-        except pa.ArrowInvalid:
-            text = self._read_utf8()
-        try:
-            return self._read_whole(text, types)
-        except pa.ArrowInvalid:  # texts where numbers or times were expected
-            types = dict.fromkeys(types, pa.string())
-        try:
-            columns, broken = self._read_whole(text, types)
         except pa.ArrowInvalid as error:
-            raise InputError(self._path.name, "a CSV file", error) from error
+            # Texts where numbers or times were expected; else broken rows.
+            attempts = [texts] if "conversion error" in str(error) else [types, texts]
+        columns, broken = self._read_slowly(attempts)
         if self._comma:
             import pyarrow.compute as pc  # noqa: PLC0415
 
             columns[1:] = [pc.replace_substring(column, ",", ".") for column in columns[1:]]
         return columns, broken
 
-    def _read_whole(
-        self, text: bytes, types: Mapping[int, pa.DataType]
+    def _read_slowly(
+        self, attempts: Sequence[Mapping[int, pa.DataType]]
     ) -> tuple[list[pa.ChunkedArray], Unread | None]:
-        """Columns of the rows that have as many cells as the header, and the other rows."""
+        """Columns of the rows that have as many cells as the header, and the other rows.
+
+        attempts: types of the columns; the first that fit are taken.
+        """
+        text = self._read_utf8()
         broken: list[pa_csv.InvalidRow] = []
 
         def skip(row: pa_csv.InvalidRow) -> str:
             broken.append(row)
             return "skip"
 
-        columns = self._parse(pa.BufferReader(text), types, skip).columns
+        for types in attempts:
+            broken.clear()
+            try:
+                columns = self._parse(pa.BufferReader(text), types, skip).columns
+            except pa.ArrowInvalid as error:
+                if types is attempts[-1]:
+                    raise InputError(self._path.name, "a CSV file", error) from error
+            else:
+                break
         if not broken:
             return columns, None
         # Arrow counts from 1, and all rows.

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 
 from wearcast.signals.errors import InputError
 
-MAGIC = b"PAR1"
 _SAMPLE_ROWS = 500
 
 
@@ -28,10 +27,7 @@ class ParquetFile:
             raise InputError(path.name, "a Parquet file", error) from error
         if not rows or sample is None:
             raise InputError(f"{path.name}: rows", "1 or more", 0)
-        self.samples = [
-            ["" if cell is None else str(cell) for cell in column.to_pylist()]
-            for column in sample.columns
-        ]
+        self.samples = [_list_texts(column) for column in sample.columns]
 
     def read(self, time: int, channels: Sequence[int]) -> tuple[list[pa.ChunkedArray], None]:
         """The columns of times and of channels, at those places; no row of a table is broken."""
@@ -39,6 +35,13 @@ class ParquetFile:
             columns = [file.schema_arrow.names[place] for place in (time, *channels)]
             table = file.read(columns)
         return [_plain(table.column(column)) for column in columns], None
+
+
+def _list_texts(column: pa.Array) -> list[str]:
+    if pa.types.is_temporal(column.type):
+        # As Python's own times they would need pandas, which is slow to import.
+        column = column.cast(pa.string())
+    return ["" if cell is None else str(cell) for cell in column.to_pylist()]
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""`wearcast train outlier` and `wearcast evaluate outlier`, and what comes of them."""
+"""`train outlier` and `evaluate outlier` as a user runs them, and what export makes of it."""
 
 import json
 from pathlib import Path
@@ -7,153 +7,128 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from plant_rows import make_rows
 
 from wearcast.clients.cli.evaluate_outlier import outlier as evaluate
 from wearcast.clients.cli.train_outlier import outlier as train
 from wearcast.export.model_folder import export_checkpoint
-from wearcast.signals.clock import format_time
-from wearcast.signals.errors import InputError
+from wearcast.serving.session import open_session
+from wearcast.signals.plant_faults import NO_FAULTS
+from wearcast.signals.plant_log import write_plant
+from wearcast.signals.plant_simulation import Plant, leak_day, simulate_plant
 from wearcast.training.checkpoint import load_checkpoint
+from wearcast.training.outlier.ranking import stage_shares
+from wearcast.training.outlier.score import score_rows
 
-LEAK = slice(25 * 1440 + 600, 25 * 1440 + 700)
+DAYS = 90
 
 
-def call(command: click.Command, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [*map(str, arguments)])
+def call(verb: click.Command, *arguments: object) -> Result:
+    return CliRunner().invoke(verb, [*map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four weeks with a leak on the 26th day; its label lies beside it."""
-    rows = make_rows(28, missing=0.01)
-    rows.values[LEAK, 0] += 30
-    path = tmp_path_factory.mktemp("plant") / "plant.csv"
-    stamps = [format_time(int(time)) for time in rows.times_us]
-    lines = [
-        ",".join([stamp, *("" if np.isnan(cell) else f"{cell:.3f}" for cell in cells)])
-        for stamp, cells in zip(stamps, rows.values, strict=True)
-    ]
-    path.write_text("\n".join(["time,flow_rate,pressure", *lines]) + "\n")
-    span = f"{stamps[LEAK.start]},{stamps[LEAK.stop]}"
-    path.with_suffix(".labels.csv").write_text(f"start,end,kind,channel\n{span},leak,\n")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quarter of a year before the leak of `leak_day`, with leaks and faults of its own."""
+    folder = tmp_path_factory.mktemp("plant")
+    write_plant(folder / "plant.csv", simulate_plant(Plant(start="2021-03-17", days=DAYS)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> Path:
+    path = folder / "outlier.pth"
+    units = ("--unit", "flow_rate=m3/h", "--unit", "pressure=bar")
+    result = call(train, "--data", folder / "plant.csv", "--out", path, *units)
+    assert result.exit_code == 0, result.output
     return path
 
 
-@pytest.fixture(scope="module")
-def trained(plant: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    out = tmp_path_factory.mktemp("trained") / "outlier.pth"
-    done = call(
-        train, "--data", plant, "--out", out, "--unit", "flow_rate=m3/h", "--unit", "pressure=bar",
-        "--range", "pressure=0:10", "--side", "pressure=lower", "--baseline", "hour", "--json",
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    return out, json.loads(done.stdout)
+def test_a_trained_checkpoint_is_exported_and_opened(trained: Path, tmp_path: Path) -> None:
+    """Export compares torch, TorchScript and ONNX on hard cases at each batch."""
+    exported = export_checkpoint(trained, "flow-outlier", tmp_path, (1, 8, 32))
+    session = open_session(exported.folder)
+    assert session.contract.outlier == load_checkpoint(trained).outlier
+    assert (session.contract.missing, session.contract.partial) == (True, True)
+    assert session.contract.time_zone == "UTC"
 
 
-def test_training_writes_the_checkpoint_and_says_so(trained: tuple[Path, dict]) -> None:
-    out, facts = trained
-    checkpoint = load_checkpoint(out)
-    assert facts["checkpoint"] == str(out)
-    assert facts["training"] == json.loads(json.dumps(checkpoint.training))
-    assert facts["training"]["rows"] == round(0.7 * 28 * 1440)
-    assert facts["training"]["limits"]["pressure"]["high"] == 10
-    assert [point["detector"] for point in facts["outlier"]["points"]] == [
-        *["system", "actual", "predicted", "night"] * 2,
-        "multivariate",
+def test_a_leak_stands_out_of_two_quiet_days(trained: Path) -> None:
+    """The burst of `leak_day`, on the second day from 11:00 to 17:00."""
+    scores = score_rows(load_checkpoint(trained), simulate_plant(leak_day()).measured)
+    minute = np.arange(len(scores.stage))
+    leak = (minute >= 1440 + 660) & (minute < 1440 + 1020)
+    calm = minute < 1440 + 660
+    flow, together = scores.points("actual")[0], scores.points("multivariate")[0]
+    assert stage_shares(scores.stage[leak, flow])[2] > 0.7
+    assert stage_shares(scores.stage[leak, together])[2] > 0.5
+    assert stage_shares(scores.stage[calm, flow])[2] < 0.05
+    assert stage_shares(scores.stage[calm, together])[2] < 0.05
+
+
+def test_normal_minutes_of_another_plant_alarm_as_rarely_as_the_stages_say(trained: Path) -> None:
+    plant = Plant(start="2021-04-01", days=30, seed=5, rates=NO_FAULTS)
+    scores = score_rows(load_checkpoint(trained), simulate_plant(plant).measured)
+    for place, point in enumerate(scores.part.points):
+        if point.detector != "night" or point.channel == "flow_rate":
+            assert stage_shares(scores.stage[:, place])[2] < 0.04, point
+
+
+def test_a_plant_with_labels_is_judged_after_its_training_part(
+    folder: Path, trained: Path, tmp_path: Path
+) -> None:
+    known = ("--labels", folder / "plant.labels.csv", "--checkpoint", trained)
+    arguments = ("--plant", folder / "plant.csv", *known, "--out", tmp_path / "table.md")
+    result = call(evaluate, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.output)
+    assert 0 < facts["normal_days"] < DAYS - round(0.7 * DAYS) + 1
+    jumps = [
+        item for item in facts["kinds"] if (item["kind"], item["detector"]) == ("jump", "system")
     ]
-    assert [cost["step"] for cost in facts["costs"]] == ["read", "train", "write"]
-    assert checkpoint.channels == (("flow_rate", "m3/h"), ("pressure", "bar"))
-    assert tuple(checkpoint.config["sides"]) == ("upper", "lower")
-
-
-def test_what_was_trained_is_exported(trained: tuple[Path, dict], tmp_path: Path) -> None:
-    """Export refuses what ONNX and TorchScript do not answer as the model does."""
-    exported = export_checkpoint(trained[0], "plant", tmp_path, (4,))
-    contract = exported.contract
-    assert (contract.kind, contract.time_zone) == ("outlier", "UTC")
-    assert (contract.missing, contract.partial, contract.every_s) == (True, True, None)
-    assert [output.name for output in contract.outputs] == [
-        "value", "percentile", "stage", "cause",
-    ]  # fmt: skip
-
-
-def test_people_are_told_what_was_fitted(plant: Path, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "outlier.pth"
-    done = call(
-        train, "--data", plant, "--out", out, "--channel", "pressure", "--step", "10min",
-        "--train-share", "0.5", "--no-night",
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    rows = 28 * 144 // 2
-    assert f"{out}: 1 channel(s), fitted to {rows:,} rows from 2024-01-01T00:00:00" in done.stdout
-    assert load_checkpoint(out).hop_s == 600
+    assert jumps[0]["severe"] > jumps[0]["events"] / 2
+    assert "## What was noticed" in (tmp_path / "table.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--unit", "flow_rate"], "expected NAME=VALUE, each channel once, got 'flow_rate'"),
-        (["--unit", "a=1", "--unit", "a=2"], "each channel once, got 'a=2'"),
-        (["--range", "pressure=0-10"], "expected NAME=LOW:HIGH, got pressure=0-10"),
-        (["--step", "quick"], "a duration above 0"),
-        (["--train-share", "0"], "0.0 is not in the range"),
+        (("--channel", "flow"), "channels: expected one column 'flow', got none among"),
+        (("--night", "22:05-04:50"), "night: expected two times HH:MM-HH:MM"),
+        (("--side", "flow_rate=left"), "side of flow_rate: expected upper or lower or both"),
+        (("--unit", "flow=m3/h"), "unit: expected one of flow_rate, pressure, got flow"),
+        (("--range", "pressure=5:1"), "range of pressure: expected LOW below HIGH, got 5:1"),
+        (("--time-zone", "Mars"), "time_zone: expected a zone of the IANA database"),
+        (("--train-share", "0.001"), "rows to fit to: expected 240 or more, got 130"),
     ],
 )
-def test_a_mistaken_option_is_a_usage_error(
-    arguments: list[str], message: str, plant: Path, tmp_path: Path
+def test_what_does_not_fit_is_named_by_the_verb(
+    folder: Path, tmp_path: Path, arguments: tuple[str, str], message: str
 ) -> None:
-    done = call(train, "--data", plant, "--out", tmp_path / "out.pth", *arguments)
-    assert done.exit_code == 2
-    assert message in done.output
+    path = tmp_path / "outlier.pth"
+    result = call(train, "--data", folder / "plant.csv", "--out", path, *arguments)
+    assert message in str(result.exception)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "\0\1 no table", "time,flow_rate,pressure\n"])
+def test_a_file_without_rows_is_named(tmp_path: Path, text: str) -> None:
+    data = tmp_path / "plant.csv"
+    data.write_text(text)
+    result = call(train, "--data", data, "--out", tmp_path / "outlier.pth")
+    assert str(result.exception).startswith(("plant.csv: ", str(data)))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--channel", "level"], "level"),
-        (["--side", "pressure=up"], "side of pressure: expected upper or lower or both, got 'up'"),
-        (["--range", "level=0:1"], "range: expected some of flow_rate, pressure, got level"),
-        (["--night", "22:00"], "night: expected two times"),
-    ],
+    ("option", "text"), [("--side", "flow_rate"), ("--range", "pressure=1"), ("--unit", "=bar")]
 )
-def test_what_does_not_fit_is_bad_input(
-    arguments: list[str], message: str, plant: Path, tmp_path: Path
-) -> None:
-    done = call(train, "--data", plant, "--out", tmp_path / "out.pth", *arguments)
-    assert isinstance(done.exception, InputError)
-    assert message in str(done.exception)
+def test_a_pair_that_is_none_is_a_usage_error(folder: Path, option: str, text: str) -> None:
+    result = call(train, "--data", folder / "plant.csv", "--out", folder / "no.pth", option, text)
+    assert result.exit_code == 2
+    assert "expected NAME=" in result.output
 
 
-def test_a_plant_is_judged_behind_what_was_fitted(
-    plant: Path, trained: tuple[Path, dict], tmp_path: Path
-) -> None:
-    out = tmp_path / "new" / "table.md"
-    done = call(
-        evaluate, "--plant", plant, "--labels", plant.with_suffix(".labels.csv"),
-        "--checkpoint", trained[0], "--out", out, "--json",
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    facts = json.loads(done.stdout)
-    assert facts["normal_days"] == pytest.approx(0.3 * 28 - (100 + 120) / 1440, abs=1e-3)
-    (actual,) = [item for item in facts["kinds"] if item["detector"] == "actual"]
-    assert (actual["kind"], actual["events"], actual["held"]) == ("leak", 1, 1)
-    assert "| leak | actual | 1 of 1 | 1 of 1 | 9 |" in out.read_text()
-
-
-def test_a_checkpoint_that_saw_all_of_a_plant_is_refused(plant: Path, tmp_path: Path) -> None:
-    out = tmp_path / "outlier.pth"
-    call(train, "--data", plant, "--out", out, "--train-share", "1")
-    done = call(
-        evaluate, "--plant", plant, "--labels", plant.with_suffix(".labels.csv"),
-        "--checkpoint", out,
-    )  # fmt: skip
-    assert isinstance(done.exception, InputError)
-    assert "expected rows after those that were fitted to, got none" in str(done.exception)
-
-
-def test_what_to_judge_must_be_said(plant: Path, tmp_path: Path) -> None:
-    for arguments in ([], ["--plant", plant], ["--data", tmp_path, "--plant", plant]):
-        done = call(evaluate, *arguments)
-        assert done.exit_code == 2
-        assert "expected --data alone, or --plant, --labels and --checkpoint" in done.output
+def test_help_has_an_example_and_evaluation_says_what_it_takes() -> None:
+    assert "wearcast train outlier --data" in call(train, "--help").output
+    result = call(evaluate)
+    assert result.exit_code == 2
+    assert "expected --data alone, or --plant, --labels and --checkpoint" in result.output
