@@ -1,6 +1,7 @@
 """Times are int64 microseconds since 1970-01-01 UTC (`_us`); texts are ISO 8601 with a Z."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,7 +11,7 @@ from wearcast.signals.errors import InputError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
-_QUARTER_US = 900_000_000
+_MINUTE_US = 60_000_000
 
 
 def format_time(time_us: int) -> str:
@@ -49,15 +50,14 @@ def local_us(times_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     Raises:
         InputError: there is no such zone.
     """
-    if zone == "UTC":
+    if zone == "UTC" or not times_us.size:
         return times_us
-    # An offset changes at a quarter of an hour at the finest.
-    quarters, places = np.unique(times_us // _QUARTER_US, return_inverse=True)
     info = find_zone(zone)
-    moments = (_EPOCH + timedelta(microseconds=int(item) * _QUARTER_US) for item in quarters)
-    offsets = (moment.astimezone(info).utcoffset() or timedelta() for moment in moments)
-    offsets_us = np.array([item // timedelta(microseconds=1) for item in offsets], dtype=np.int64)
-    return times_us + offsets_us[places].reshape(times_us.shape)
+    first_us = int(times_us.min())
+    changes = find_changes(first_us, int(times_us.max()), info)
+    offsets_us = np.array([find_offset_us(first_us, info), *(after for _, _, after in changes)])
+    places = np.searchsorted([change for change, _, _ in changes], times_us, side="right")
+    return times_us + offsets_us[places]
 
 
 def minutes_of_week(times_us: NDArray[np.int64], zone: str) -> NDArray[np.float32]:
@@ -81,3 +81,29 @@ def find_zone(zone: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:  # all that zoneinfo raises for a bad name
         expected = "a zone of the IANA database, such as UTC or Asia/Seoul"
         raise InputError("time_zone", expected, repr(zone)) from error
+
+
+def find_changes(first_us: int, last_us: int, info: tzinfo) -> list[tuple[int, int, int]]:
+    """Changes of a zone's offset between two times, in us: when (UTC), offsets before and after."""
+    days = [*range(first_us, last_us, _DAY_US), last_us]
+    offsets = [find_offset_us(day, info) for day in days]
+    changes = []
+    for (low, before), (high, after) in pairwise(zip(days, offsets, strict=True)):
+        if before == after:
+            continue
+        # Offsets change at whole minutes.
+        same, other = low // _MINUTE_US, -(-high // _MINUTE_US)
+        while other - same > 1:
+            middle = (same + other) // 2
+            if find_offset_us(middle * _MINUTE_US, info) == before:
+                same = middle
+            else:
+                other = middle
+        changes.append((other * _MINUTE_US, before, after))
+    return changes
+
+
+def find_offset_us(time_us: int, info: tzinfo) -> int:
+    """How far a zone's clock is ahead of UTC at a time, in us."""
+    moment = (_EPOCH + timedelta(microseconds=time_us)).astimezone(info)
+    return (moment.utcoffset() or timedelta()) // timedelta(microseconds=1)

@@ -6,18 +6,12 @@ back within that hour; from there on as the second. Where they go back more than
 in no order, and all count as the first.
 """
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.signals.clock import find_zone
+from wearcast.signals.clock import find_changes, find_offset_us, find_zone
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
-_MINUTE_US = 60_000_000
 
 
 def to_utc(local_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
@@ -35,8 +29,8 @@ def to_utc(local_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     if zone == "UTC" or not len(local_us):
         return local_us
     first, last = int(local_us.min()) - _DAY_US, int(local_us.max()) + _DAY_US
-    changes = _find_changes(first, last, info)
-    offsets = np.array([_offset_us(first, info), *(after for _, _, after in changes)])
+    changes = find_changes(first, last, info)
+    offsets = np.array([find_offset_us(first, info), *(after for _, _, after in changes)])
     # On the clock, the last moment at which the offset before the change still counts.
     bounds = [change + max(before, after) for change, before, after in changes]
     times_us: NDArray[np.int64] = (
@@ -59,28 +53,3 @@ def _find_second(shown_us: NDArray[np.int64]) -> int:
     if len(shown_us) == 2 and steps[0] == 0:  # noqa: PLR2004
         return 1
     return len(shown_us)
-
-
-def _find_changes(first_us: int, last_us: int, info: tzinfo) -> list[tuple[int, int, int]]:
-    """Changes of the offset between two times: when (UTC), the offset before and after, in us."""
-    days = [*range(first_us, last_us, _DAY_US), last_us]
-    offsets = [_offset_us(day, info) for day in days]
-    changes = []
-    for (low, before), (high, after) in pairwise(zip(days, offsets, strict=True)):
-        if before == after:
-            continue
-        # Offsets change at whole minutes.
-        same, other = low // _MINUTE_US, -(-high // _MINUTE_US)
-        while other - same > 1:
-            middle = (same + other) // 2
-            if _offset_us(middle * _MINUTE_US, info) == before:
-                same = middle
-            else:
-                other = middle
-        changes.append((other * _MINUTE_US, before, after))
-    return changes
-
-
-def _offset_us(time_us: int, info: tzinfo) -> int:
-    moment = (_EPOCH + timedelta(microseconds=time_us)).astimezone(info)
-    return (moment.utcoffset() or timedelta()) // _US
