@@ -117,13 +117,19 @@ def test_the_program_runs(installed: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "extra"),
-    [(["serve"], "serve"), (["demo", "--life-s", "50"], "serve"), (["export", "x.pth"], "train")],
-    ids=["serve", "demo", "export"],
+    [
+        (["serve"], "serve"),
+        (["demo", "--life-s", "50"], "serve"),
+        (["export", "x.pth"], "train"),
+        (["clean", "x.csv", "--out", "y.csv"], "files"),
+    ],
+    ids=["serve", "demo", "export", "clean"],
 )
 def test_a_verb_names_the_extra_that_it_lacks(
     installed: Path, arguments: list[str], extra: str
 ) -> None:
     (installed / "x.pth").touch()
+    (installed / "x.csv").write_text("time,flow\n2020-01-01 00:00:00,1\n2020-01-01 00:01:00,2\n")
     if arguments[0] == "export":
         arguments = [*arguments, "--name", "x", "--out", "models"]
     done = run(installed / "bin" / "wearcast", *arguments, cwd=installed)

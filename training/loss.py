@@ -17,7 +17,7 @@ class MemberEpoch:
 
 
 def write_loss(path: Path, history: Sequence[MemberEpoch]) -> None:
-    """One row an epoch and member; losses are mean squared errors of the life fraction."""
+    """One row an epoch and member."""
     columns = list(MemberEpoch.__dataclass_fields__)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -25,8 +25,11 @@ def write_loss(path: Path, history: Sequence[MemberEpoch]) -> None:
         writer.writerows(asdict(item) for item in history)
 
 
-def plot_loss(path: Path, history: Sequence[MemberEpoch]) -> bool:
-    """Losses over epochs, a colour a member, its best epoch marked; False without matplotlib."""
+def plot_loss(path: Path, history: Sequence[MemberEpoch], loss: str) -> bool:
+    """Losses over epochs, a colour a member, its best epoch marked; False without matplotlib.
+
+    loss: what the losses are, for people.
+    """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ModuleNotFoundError:
@@ -43,8 +46,8 @@ def plot_loss(path: Path, history: Sequence[MemberEpoch]) -> bool:
         axes.plot(best.epoch, best.validation_loss, colour, marker="o")
     axes.set(
         xlabel="epoch",
-        ylabel="mean squared error of the life fraction",
-        title="Loss: dotted training, solid validation bearing, dot best weights",
+        ylabel=loss,
+        title="Loss: dotted training, solid validation, dot best weights",
     )
     axes.set_ylim(bottom=0)
     axes.legend()

@@ -87,7 +87,11 @@ def rul(
     with measure("write", costs):
         save_checkpoint(out, trained.checkpoint)
         write_loss(out.with_suffix(".loss.csv"), trained.history)
-        plotted = plot_loss(out.with_suffix(".loss.png"), trained.history)
+        plotted = plot_loss(
+            out.with_suffix(".loss.png"),
+            trained.history,
+            "mean squared error of the life fraction",
+        )
     summary = trained.checkpoint.training
     if as_json:
         facts = {

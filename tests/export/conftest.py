@@ -5,13 +5,18 @@ from checkpoints import make_checkpoint
 
 import wearcast
 from wearcast.export.model_folder import export_checkpoint
-from wearcast.training.checkpoint import save_checkpoint
+from wearcast.signals.plant_simulation import Plant, simulate_plant
+from wearcast.training.checkpoint import Checkpoint, save_checkpoint
+from wearcast.training.forecast.train import ForecastSettings, train_forecast
 
 MODELS = Path(wearcast.__file__).parent / "models"
 BUNDLED = sorted(MODELS.glob("*/*/"))
-assert MODELS / "bearing-rul" / "1" in BUNDLED, "the bundled model is missing"
+NAMES = ["bearing-rul", "flow-forecast", "flow-outlier"]
+assert [path.parent.name for path in BUNDLED] == NAMES, "a bundled model is missing"
 SEQUENCE = 3
 FRESH = {"cnn-lstm": {"sequence": SEQUENCE}, "compact": {"sequence": SEQUENCE, "members": 2}}
+# Bundled are the linear forecaster and the detectors; these are trained a little, on a few days.
+FORECASTERS = ("lstm", "hybrid")
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +27,19 @@ def pth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def train_a_little(architecture: str) -> Checkpoint:
+    settings = ForecastSettings(
+        window=20, horizons_s=(600.0, 1200.0), mean_s=300.0, every_s=300.0, epochs=1
+    )
+    rows = simulate_plant(Plant(days=4, seed=3)).measured
+    targets = ["flow_rate", "pressure"]
+    return train_forecast(rows, architecture, targets=targets, settings=settings).checkpoint
+
+
 @pytest.fixture(
-    scope="session", params=[*BUNDLED, *FRESH], ids=lambda case: "-".join(Path(case).parts[-2:])
+    scope="session",
+    params=[*BUNDLED, *FRESH, *FORECASTERS],
+    ids=lambda case: "-".join(Path(case).parts[-2:]),
 )
 def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every bundled model folder, and one freshly exported for each architecture at full size."""
@@ -31,5 +47,9 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         return request.param
     out_dir = tmp_path_factory.mktemp("models")
     path = out_dir / "fresh.pth"
-    save_checkpoint(path, make_checkpoint(request.param, FRESH[request.param], sequence=SEQUENCE))
+    if request.param in FORECASTERS:
+        checkpoint = train_a_little(request.param)
+    else:
+        checkpoint = make_checkpoint(request.param, FRESH[request.param], sequence=SEQUENCE)
+    save_checkpoint(path, checkpoint)
     return export_checkpoint(path, "fresh", out_dir, [1, 4]).folder
