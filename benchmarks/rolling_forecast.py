@@ -76,7 +76,7 @@ def measure(batch: int, epochs: int, runs: int) -> str:
         "",
         describe_machine() + ".",
         "",
-        f"| one pass, batches of {batch}: s, each of {runs} runs | CPU s | one by one, s | before, s |",
+        f"| batches of {batch}: s, each of {runs} runs | CPU s | one by one, s | before, s |",
         "|---|---|---|---|",
         f"| {each} | {min(cpu):.2f} at best | {singly_s:.2f} | {BEFORE_S:,.0f} |",
         "",

@@ -118,6 +118,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ArtefactError(str(path), "a checkpoint with every key", error) from error
 
 
+def name_data(checkpoint: Checkpoint, data: str, note: str | None) -> Checkpoint:
+    """The checkpoint with the name of its data, and a note about them, in its summary."""
+    names = {"data": data} | ({"note": note} if note else {})
+    return msgspec.structs.replace(checkpoint, training=names | checkpoint.training)
+
+
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

@@ -61,6 +61,9 @@ bearings: Decorator = click.option("--bearings", metavar="A,B,...", help="Only t
 epochs: Decorator = click.option(
     "--epochs", type=click.IntRange(min=1), help="Passes; else the model's own number."
 )
+note: Decorator = click.option(
+    "--note", metavar="TEXT", help="What the data are; it travels in the contract, for people."
+)
 cache: Decorator = click.option(
     "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Where parsed recordings are kept.",

@@ -172,13 +172,14 @@ def _read_every(_context: click.Context, _option: click.Parameter, text: str) ->
     show_default=True,
     help="The same seed gives the same weights.",
 )
+@options.note
 @options.as_json
 def forecast(
     *, data: Path, out: Path, targets: Texts, channels: Texts, architecture: str, recursive: bool,
     step_s: float, window: str, horizons_s: tuple[float, ...], mean_s: float,
     every_s: float | None, quantiles: tuple[float, ...], calendar: str | None,
     units: dict[str, str], time_zone: str, split: tuple[int, ...], epochs: int | None, seed: int,
-    as_json: bool,
+    note: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fit a forecaster to a plant's record: what will be read, and how far off that may be.
 
@@ -194,7 +195,7 @@ def forecast(
     best weights so far of a network.
     """
     from wearcast.signals.cleaning import load_rows  # noqa: PLC0415
-    from wearcast.training.checkpoint import save_checkpoint  # noqa: PLC0415
+    from wearcast.training.checkpoint import name_data, save_checkpoint  # noqa: PLC0415
     from wearcast.training.forecast.config import Calendar  # noqa: PLC0415
     from wearcast.training.forecast.train import (  # noqa: PLC0415
         ForecastSettings,
@@ -222,25 +223,26 @@ def forecast(
     total = count_epochs(architecture, settings, channels=len(names), targets=len(targets))
     with measure("train", costs), open_progress("train", total) as advance:
 
-        def note(_: MemberEpoch) -> None:
+        def count(_: MemberEpoch) -> None:
             advance()
 
         trained = train_forecast(
             rows, architecture, targets=targets, units=units, settings=settings,
-            time_zone=time_zone, seed=seed, on_epoch=note,
+            time_zone=time_zone, seed=seed, on_epoch=count,
         )  # fmt: skip
     with measure("write", costs):
-        save_checkpoint(out, trained.checkpoint)
+        checkpoint = name_data(trained.checkpoint, data.name, note)
+        save_checkpoint(out, checkpoint)
         write_loss(out.with_suffix(".loss.csv"), trained.history)
         plotted = plot_loss(
             out.with_suffix(".loss.png"), trained.history, "loss, of deviations from the usual"
         )
-    summary = trained.checkpoint.training
+    summary = checkpoint.training
     if as_json:
         facts = {
             "checkpoint": str(out),
             "training": summary,
-            "forecast": msgspec.to_builtins(trained.checkpoint.forecast),
+            "forecast": msgspec.to_builtins(checkpoint.forecast),
             "costs": [vars(cost) for cost in costs],
         }
         click.echo(json.dumps(facts, indent=2))

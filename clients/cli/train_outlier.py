@@ -127,11 +127,12 @@ def _split_ranges(
     show_default=True,
     help="Fit to this first part of the record only.",
 )
+@options.note
 @options.as_json
 def outlier(
     *, data: Path, out: Path, channels: Texts, units: dict[str, str], time_zone: str,
     baseline: str, sides: dict[str, str], ranges: dict[str, Range], night: str, no_night: bool,
-    step_s: float, train_share: float, as_json: bool,
+    step_s: float, train_share: float, note: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fit the detectors of outlier stages to a plant's record.
 
@@ -144,7 +145,7 @@ def outlier(
     same record gives the same model.
     """
     from wearcast.signals.cleaning import load_rows  # noqa: PLC0415
-    from wearcast.training.checkpoint import save_checkpoint  # noqa: PLC0415
+    from wearcast.training.checkpoint import name_data, save_checkpoint  # noqa: PLC0415
     from wearcast.training.outlier.table import check_baseline  # noqa: PLC0415
     from wearcast.training.outlier.train import OutlierSettings, train_outlier  # noqa: PLC0415
     from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
@@ -164,6 +165,7 @@ def outlier(
             training_rows, units=units, time_zone=time_zone, settings=settings
         )
     with measure("write", costs):
+        checkpoint = name_data(checkpoint, data.name, note)
         save_checkpoint(out, checkpoint)
     summary = checkpoint.training
     if as_json:

@@ -23,7 +23,6 @@ from wearcast.training.forecast.fit import fit_by_gradient, network_targets, squ
 from wearcast.training.forecast.hybrid import FITTING, Hybrid, HybridConfig
 from wearcast.training.forecast.linear import (
     PENALTIES,
-    Inputs,
     Linear,
     LinearConfig,
     RidgeMap,
@@ -40,11 +39,8 @@ HORIZONS = (96, 192, 336, 720)
 MODELS = ("linear", "hybrid")
 # What a ridge regression of others reaches, by horizon.
 RIDGE = {"ETTh1": (0.370, 0.403, 0.428, 0.429), "ETTm1": (0.301, 0.336, 0.370, 0.414)}
-# Rows of a window. Source: Zeng et al., Are transformers effective for time series forecasting?,
-# AAAI (2023).
-WINDOW = 336
-# Whether channels share their weights; the validation part chooses.
-INPUTS: tuple[Inputs, ...] = ("shared", "own")
+# Rows of a window; the validation part chooses.
+WINDOWS = (336, 720)
 _MONTHS = (12, 16, 20)
 _CHANNELS = 7
 
@@ -53,13 +49,13 @@ _CHANNELS = 7
 class EttResult:
     """One model on one file at one horizon; errors of scaled values, seconds of all its steps.
 
-    validation: mean squared error on the part to choose by.
+    validation: mean squared error on the part to choose by; all channels share their weights.
     """
 
     data: str
     model: str
     horizon: int
-    inputs: Inputs
+    window: int
     windows: int
     validation: float
     mse: float
@@ -110,15 +106,16 @@ def evaluate_ett(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        tried = [(_fit(readings, edges, horizon, "linear", it, seed=seed), it) for it in INPUTS]
-        (validation, fitted, test), inputs = min(tried, key=lambda item: item[0][0])
+        tried = [_fit(readings, edges, horizon, "linear", rows, seed=seed) for rows in WINDOWS]
+        validation, fitted, test = min(tried, key=lambda item: item[0])
+        window = fitted.config.sequence
         if model != "linear":
-            validation, fitted, test = _fit(readings, edges, horizon, model, inputs, seed=seed)
+            validation, fitted, test = _fit(readings, edges, horizon, model, window, seed=seed)
         mse, mae = _score(fitted, test)
     finally:
         torch.set_num_threads(threads)
     return EttResult(
-        data=data, model=model, horizon=horizon, inputs=inputs, windows=len(test),
+        data=data, model=model, horizon=horizon, window=window, windows=len(test),
         validation=validation, mse=mse, mae=mae, seconds=time.perf_counter() - began,
     )  # fmt: skip
 
@@ -128,7 +125,7 @@ def _fit(
     edges: list[int],
     horizon: int,
     model: str,
-    inputs: Inputs,
+    window: int,
     *,
     seed: int,
 ) -> tuple[float, Forecaster, Windows]:
@@ -136,10 +133,10 @@ def _fit(
     sizes: dict[str, Any] = {
         "channels": _CHANNELS,
         "targets": tuple(range(_CHANNELS)),
-        "sequence": WINDOW,
+        "sequence": window,
         "horizons": tuple(range(1, horizon + 1)),
         "quantiles": (0.5,),
-        "inputs": inputs,
+        "inputs": "shared",
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -154,7 +151,7 @@ def _fit(
             due=np.ones(len(readings), np.bool_),
         )
         bounds = (
-            (0, edges[0], WINDOW - 1),
+            (0, edges[0], window - 1),
             (edges[0], edges[1], edges[0] - 1),
             (edges[1], edges[2], edges[1] - 1),
         )
@@ -171,7 +168,7 @@ def _fit(
             lessons = Lessons(fit=fit, choose=choose, learn=fit)
             fit_by_gradient(
                 fitted, [fitted.correction], _mean_loss, lessons,
-                FITTING.for_sequence(WINDOW), seed=seed, on_epoch=lambda _: None,
+                FITTING.for_sequence(window), seed=seed, on_epoch=lambda _: None,
             )  # fmt: skip
             loss = _score(fitted, choose)[0]
     return loss, fitted, test
@@ -266,14 +263,14 @@ def report_ett(results: list[EttResult], costs: list[StepCost]) -> list[str]:
         gain = item.mse - item.ridge
         rows.append(
             [
-                item.data, str(item.horizon), item.model,
-                item.inputs, f"{item.windows:,}",
+                item.data, str(item.horizon), item.model, str(item.window),
+                 f"{item.windows:,}",
                 f"{item.mse:.4f}", f"{item.ridge:.3f}", f"{gain:+.4f}", f"{item.mae:.4f}",
                 f"{item.seconds:.1f}",
             ]
         )  # fmt: skip
     header = [
-        "data", "horizon", "model", "weights", "test windows", "MSE", "ridge of others",
+        "data", "horizon", "model", "window", "test windows", "MSE", "ridge of others",
         "difference", "MAE", "s",
     ]  # fmt: skip
     means = []

@@ -17,7 +17,7 @@ def test_the_linear_model_is_no_worse_than_the_ridge_of_others():
 
 
 def test_a_day_that_repeats_is_learned_to_near_the_noise(tmp_path, monkeypatch):
-    monkeypatch.setattr(ett, "WINDOW", 24)
+    monkeypatch.setattr(ett, "WINDOWS", (24, 48))
     random = np.random.default_rng(0)
     hours = np.arange(20 * 30 * 24)[:, None]
     values = np.sin(2 * np.pi * hours / 24) + random.normal(0, 0.3, (len(hours), 7)) + hours / 5000
