@@ -150,9 +150,9 @@ def _write_graphs(folder: Path, model: nn.Module, contract: Contract, golden: Go
             (script_path, run_torchscript(script_path)),
         ):
             got = run_frozen(runtime, batch, cases)
-            for output, wanted, answer in zip(contract.outputs, expected, got, strict=True):
-                check_parity(f"{path.name}: {output.name}", wanted, answer, output.tolerance)
-                largest = max(largest, float(np.abs(answer - wanted)[:_GOLDEN_ROWS].max()))
+            for output, answer, other in zip(contract.outputs, expected, got, strict=True):
+                check_parity(f"{path.name}: {output.name}", answer, other, output.tolerance)
+                largest = max(largest, float(np.abs(other - answer)[:_GOLDEN_ROWS].max()))
 
     answers = {
         output.name: part[:_GOLDEN_ROWS].tolist()

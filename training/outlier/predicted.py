@@ -101,11 +101,12 @@ def _solve(history: NDArray[np.float32], target: Array, teaches: NDArray[np.bool
     """Ridge weights float64 (history,); all 0 where nothing teaches."""
     size = history.shape[1]
     rows = np.flatnonzero(teaches)
-    square, product = np.zeros((size, size)), np.zeros(size)
+    square = torch.zeros(size, size, dtype=torch.float64)
+    product = torch.zeros(size, dtype=torch.float64)
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        past = history[part].astype(np.float64)
+        past = torch.from_numpy(history[part].astype(np.float64))
         square += past.T @ past
-        product += past.T @ target[part]
-    penalty = _PENALTY * max(len(rows), 1) * np.eye(size)
-    return np.asarray(np.linalg.solve(square + penalty, product), dtype=np.float64)
+        product += past.T @ torch.from_numpy(target[part])
+    square += _PENALTY * max(len(rows), 1) * torch.eye(size, dtype=torch.float64)
+    return np.asarray(torch.linalg.solve(square, product).numpy(), dtype=np.float64)

@@ -57,7 +57,8 @@ def local_us(times_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     changes = find_changes(first_us, int(times_us.max()), info)
     offsets_us = np.array([find_offset_us(first_us, info), *(after for _, _, after in changes)])
     places = np.searchsorted([change for change, _, _ in changes], times_us, side="right")
-    return times_us + offsets_us[places]
+    shown_us: NDArray[np.int64] = times_us + offsets_us[places]
+    return shown_us
 
 
 def minutes_of_week(times_us: NDArray[np.int64], zone: str) -> NDArray[np.float32]:
