@@ -34,19 +34,22 @@ _DAY_S = 86_400.0
 _COLOURS = ("green", "yellow", "dark_orange", "red", "bold red")
 # From this stage on it counts as seen.
 _SEEN = 3
+# Minutes of an hour that count.
+_LASTING = 10
 
 
 @dataclass(frozen=True)
 class Hour:
     """One hour of the plant; bands are (low, median, high), forecast a day before, where one was.
 
-    stage: the highest of its minutes. said: minutes in which each detector was at stage 3 or 4.
+    stage: the highest that ten of its minutes reached: one in a hundred normal minutes is severe by
+    definition. said: minutes at stage 3 or 4 by detector, of those that had ten.
     """
 
     end_us: int
     readings: dict[str, float | None]
     bands: dict[str, tuple[float, float, float]]
-    stage: int | None
+    stage: int
     said: Counter[str]
 
 
@@ -102,10 +105,15 @@ def _watch(
                 end_us,
                 {name: actuals.at(name, end_us) for name in channels},
                 {name: bands[end_us, name] for name in channels if (end_us, name) in bands},
-                max(filter(None, (highest_stage(it.outlier) for it in minutes)), default=0),
+                _usual_stage(minutes),
                 Counter(name for it in minutes for name in _seen_by(it)),
             )
             minutes = []
+
+
+def _usual_stage(minutes: list[Estimate]) -> int:
+    stages = sorted((highest_stage(item.outlier) or 0 for item in minutes), reverse=True)
+    return stages[min(_LASTING, len(stages)) - 1]
 
 
 def _seen_by(estimate: Estimate) -> list[str]:
@@ -143,8 +151,7 @@ def _draw(hours: list[Hour], title: str) -> Table:
         for channel in ("flow_rate", "pressure"):
             reading = hour.readings[channel]
             cells += ["" if reading is None else f"{reading:.3g}", _format_band(hour, channel)]
-        stage = hour.stage or 0
-        cells += [f"[{_COLOURS[stage]}]{STAGE_NAMES[stage]}[/]", _format_said(hour)]
+        cells += [f"[{_COLOURS[hour.stage]}]{STAGE_NAMES[hour.stage]}[/]", _format_said(hour)]
         table.add_row(*cells)
     return table
 
@@ -155,8 +162,7 @@ def _format_hour(hour: Hour) -> str:
         reading = hour.readings[channel]
         read = "none" if reading is None else f"{reading:.3g}"
         parts.append(f"{channel} {read} {_format_band(hour, channel)} {unit}")
-    stage = hour.stage or 0
-    parts.append(f"stage {stage} {STAGE_NAMES[stage]}")
+    parts.append(f"stage {hour.stage} {STAGE_NAMES[hour.stage]}")
     said = _format_said(hour)
     return "  ".join(parts) + (f": {said}" if said else "")
 
@@ -169,7 +175,8 @@ def _format_band(hour: Hour, channel: str) -> str:
 
 
 def _format_said(hour: Hour) -> str:
-    return ", ".join(f"{name} {count} min" for name, count in hour.said.most_common(3))
+    lasting = [(name, count) for name, count in hour.said.most_common(3) if count >= _LASTING]
+    return ", ".join(f"{name} {count} min" for name, count in lasting)
 
 
 def _summarise(

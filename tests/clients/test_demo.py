@@ -17,10 +17,12 @@ from program import start
 LIFE_S = 600.0
 
 
-def start_demo(models: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
+def start_demo(models: Path | None, out: Path, *flags: str) -> subprocess.Popen[str]:
+    """The demo with the models of a folder; None: with the bundled ones."""
+    own = {} if models is None else {"WEARCAST_MODELS_DIR": str(models)}
     return start(
         "demo", "--out", out, "--life-s", f"{LIFE_S:g}", *flags,
-        env=os.environ | {"WEARCAST_MODELS_DIR": str(models)},
+        env=os.environ | own,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -78,6 +80,28 @@ def test_it_tells_people_what_happens(models: Path, tmp_path: Path) -> None:
     assert re.search(r"58 estimates of a simulated bearing; alarm \d+ \w+ before it failed", stdout)
     assert f"wrote {tmp_path}/simulated-bearing.png" in stdout
     assert re.fullmatch(r"block \d+: life used \d[^\n]*\n", stderr)
+
+
+def test_a_plant_with_a_leak_follows_where_its_models_are_served(tmp_path: Path) -> None:
+    demo = start_demo(None, tmp_path, "--seconds", "1")
+    stdout, stderr = demo.communicate(timeout=120)
+    assert demo.returncode == 0, stderr
+    hours = re.findall(r"^2021-06-16T(\d\d):00Z  flow_rate .* stage (\d)", stdout, re.MULTILINE)
+    assert [hour for hour, _ in hours] == [f"{hour:02d}" for hour in range(24)]
+    assert {stage for hour, stage in hours if "11" <= hour < "17"} == {"4"}
+    assert stdout.count("(no forecast)") == 0
+    assert "simulated leak from 11:00 to 17:00: first seen at 11:0" in stdout
+    for name in ("flow-forecast", "flow-outlier"):
+        written = json.loads((tmp_path / f"simulated-plant-{name}.json").read_text())
+        # 48 runs at 7 horizons of 2 channels; a row for each minute of two days and the last one.
+        assert len(written["estimates"]) == {"flow-forecast": 48 * 14, "flow-outlier": 2881}[name]
+        assert f"wrote {tmp_path}/simulated-plant-{name}.png" in stdout
+    with contextlib.closing(sqlite3.connect(tmp_path / "demo.sqlite")) as store:
+        query = "SELECT model, count(*) FROM estimates GROUP BY model ORDER BY model"
+        assert store.execute(query).fetchall()[1:] == [
+            ("flow-forecast", 48),
+            ("flow-outlier", 2881),
+        ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
