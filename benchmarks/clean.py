@@ -92,7 +92,7 @@ def prepare_wearcast(path: Path, out: Path | None) -> Callable[[], object]:
     """Import, and give what is timed."""
     from wearcast.signals import plant_csv, plant_writing  # noqa: F401, PLC0415
     from wearcast.signals.cleaning import load_rows  # noqa: PLC0415
-    from wearcast.signals.plant_file import write_rows  # noqa: PLC0415
+    from wearcast.signals.cleaning.plant_file import write_rows  # noqa: PLC0415
 
     def work() -> object:
         cleaned = load_rows(path, gap_limit=60)

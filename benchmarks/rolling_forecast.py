@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from wearcast.export.model_folder import export_checkpoint
 from wearcast.serving.session import open_session
-from wearcast.signals.plant_simulation import Plant, simulate_plant
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 from wearcast.training.checkpoint import save_checkpoint
 from wearcast.training.forecast.train import ForecastSettings, train_forecast
 

@@ -2,7 +2,7 @@
 
 import math
 
-from wearcast.signals.raw_table import RawTable
+from wearcast.signals.cleaning.raw_table import RawTable
 
 
 def naive_grid(

@@ -11,8 +11,8 @@ import msgspec
 from wearcast.clients.cli import options
 from wearcast.clients.cli.durations import DURATION
 from wearcast.signals.cleaning import clean, fit_bounds
+from wearcast.signals.cleaning.plant_file import check_suffix, read_plant_file, write_rows
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_file import check_suffix, read_plant_file, write_rows
 from wearcast.signals.rows import Rows
 
 

@@ -13,7 +13,7 @@ from wearcast.clients.decode import Acknowledged, Notice
 from wearcast.clients.results import format_duration
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Band, Estimate
-from wearcast.signals.simulation import BearingLife
+from wearcast.signals.simulation.bearing import BearingLife
 
 _COLOURS = {
     Band.HEALTHY: "green",

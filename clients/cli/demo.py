@@ -23,7 +23,7 @@ from wearcast.clients.results import Result, can_plot, format_duration, write_re
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.femto import HOP_S
-from wearcast.signals.simulation import BearingLife
+from wearcast.signals.simulation.bearing import BearingLife
 
 _ASSET = "simulated-bearing"
 _LINES = 24  # printed where there is no terminal

@@ -24,8 +24,8 @@ from wearcast.clients.results import Result, write_results
 from wearcast.clients.rows import Actuals, highest_stage
 from wearcast.signals.clock import format_time
 from wearcast.signals.estimate import Estimate
-from wearcast.signals.plant_faults import Label
-from wearcast.signals.plant_simulation import SimulatedPlant, leak_day, simulate_plant
+from wearcast.signals.simulation.plant_faults import Label
+from wearcast.signals.simulation.plant_simulation import SimulatedPlant, leak_day, simulate_plant
 
 FORECAST, OUTLIER = "flow-forecast", "flow-outlier"
 _ASSET = "simulated-plant"

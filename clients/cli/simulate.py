@@ -12,10 +12,10 @@ from wearcast.clients.cli import options
 from wearcast.clients.cli.progress import open_progress
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import HOP_S, write_snapshot
-from wearcast.signals.plant_faults import NO_FAULTS, Rates
-from wearcast.signals.plant_log import name_labels, write_plant
-from wearcast.signals.plant_simulation import Plant, simulate_plant
-from wearcast.signals.simulation import BearingLife, simulate_bearing
+from wearcast.signals.simulation.bearing import BearingLife, simulate_bearing
+from wearcast.signals.simulation.plant_faults import NO_FAULTS, Rates
+from wearcast.signals.simulation.plant_log import name_labels, write_plant
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 
 
 @click.group()

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from wearcast.clients.cli.main import program
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import read_bearing
-from wearcast.signals.simulation import BearingLife, simulate_snapshot
+from wearcast.signals.simulation.bearing import BearingLife, simulate_snapshot
 
 
 def run(*arguments: str | Path) -> Result:

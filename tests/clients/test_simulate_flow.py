@@ -6,8 +6,8 @@ from click.testing import CliRunner, Result
 
 from wearcast.clients.cli.main import program
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_log import write_plant
-from wearcast.signals.plant_simulation import Plant, simulate_plant
+from wearcast.signals.simulation.plant_log import write_plant
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 
 
 def run(*arguments: str | Path) -> Result:

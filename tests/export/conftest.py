@@ -5,7 +5,7 @@ from checkpoints import make_checkpoint
 
 import wearcast
 from wearcast.export.model_folder import export_checkpoint
-from wearcast.signals.plant_simulation import Plant, simulate_plant
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 from wearcast.training.checkpoint import Checkpoint, save_checkpoint
 from wearcast.training.forecast.train import ForecastSettings, train_forecast
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from wearcast.signals.clock import find_zone, parse_time
 from wearcast.signals.contract import OutlierPoint
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_faults import Label
 from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_faults import Label
 from wearcast.signals.stages import SEVERE
 from wearcast.training.checkpoint import Checkpoint
 from wearcast.training.outlier.ranking import Array, Mask, count_raised, stage_shares

@@ -131,7 +131,8 @@ Kind = TypeVar("Kind", RemainingLife, Forecast, Outlier)
 class Estimate:
     """One answer about one window: number of its last block, time of its last sample.
 
-    model: name of the model that answers. quality: names of `Quality`, and of flags that only a newer server knows.
+    model: name of the model that answers. quality: names of `Quality`, and of flags that only a
+    newer server knows.
     """
 
     sequence: int

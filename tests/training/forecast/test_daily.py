@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from wearcast.signals.clock import parse_time
-from wearcast.signals.plant_simulation import Plant, simulate_plant
 from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 from wearcast.training.forecast.daily import NORMAL, UNUSUAL, forecast_days, write_daily
 
 DAY_US = 86_400_000_000

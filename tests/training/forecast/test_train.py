@@ -12,8 +12,8 @@ from torch import Tensor
 
 from wearcast.export.model_folder import export_checkpoint
 from wearcast.serving.session import open_session
+from wearcast.signals.cleaning.plant_writing import write_csv
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_writing import write_csv
 from wearcast.signals.rows import Rows
 from wearcast.training.checkpoint import load_checkpoint, save_checkpoint
 from wearcast.training.forecast.model import predict_windows

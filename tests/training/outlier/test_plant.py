@@ -7,7 +7,7 @@ import pytest
 from plant_rows import MINUTE_US, START_US, make_rows
 
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_faults import Label
+from wearcast.signals.simulation.plant_faults import Label
 from wearcast.training.checkpoint import Checkpoint
 from wearcast.training.outlier.plant import HELD_ROWS, KindResult, judge_plant, read_labels
 from wearcast.training.outlier.report import report_plant, summarize_plant

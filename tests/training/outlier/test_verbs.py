@@ -12,9 +12,9 @@ from wearcast.clients.cli.evaluate_outlier import outlier as evaluate
 from wearcast.clients.cli.train_outlier import outlier as train
 from wearcast.export.model_folder import export_checkpoint
 from wearcast.serving.session import open_session
-from wearcast.signals.plant_faults import NO_FAULTS
-from wearcast.signals.plant_log import write_plant
-from wearcast.signals.plant_simulation import Plant, leak_day, simulate_plant
+from wearcast.signals.simulation.plant_faults import NO_FAULTS
+from wearcast.signals.simulation.plant_log import write_plant
+from wearcast.signals.simulation.plant_simulation import Plant, leak_day, simulate_plant
 from wearcast.training.checkpoint import load_checkpoint
 from wearcast.training.outlier.ranking import stage_shares
 from wearcast.training.outlier.score import score_rows

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from wearcast.signals.clock import parse_time
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_demand import DAY_MIN, STEP_US
-from wearcast.signals.plant_faults import (
+from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_demand import DAY_MIN, STEP_US
+from wearcast.signals.simulation.plant_faults import (
     CHANNELS,
     NO_FAULTS,
     PLANT_KINDS,
@@ -19,8 +20,7 @@ from wearcast.signals.plant_faults import (
     draw_events,
     open_leaks,
 )
-from wearcast.signals.plant_simulation import Plant, SimulatedPlant, simulate_plant
-from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_simulation import Plant, SimulatedPlant, simulate_plant
 
 Floats = NDArray[np.float64]
 

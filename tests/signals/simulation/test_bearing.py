@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import HOP_S, SAMPLE_RATE_HZ, WINDOW, read_bearing, write_snapshot
-from wearcast.signals.simulation import (
+from wearcast.signals.simulation.bearing import (
     SHAFT_RPM,
     BearingLife,
     simulate_bearing,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wearcast.signals.cleaning.time_forms import find_time, is_time
+from wearcast.signals.cleaning.time_texts import parse_times
 from wearcast.signals.errors import InputError
-from wearcast.signals.time_forms import find_time, is_time
-from wearcast.signals.time_texts import parse_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2199, 12, 31))  # noqa: DTZ001 - a bare clock

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wearcast.signals.cleaning import load_rows
+from wearcast.signals.cleaning.plant_file import read_plant_file, write_rows
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_file import read_plant_file, write_rows
 from wearcast.signals.rows import Rows
 
 MINUTE_US = 60_000_000

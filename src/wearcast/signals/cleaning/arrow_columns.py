@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wearcast.signals.cleaning.raw_table import Unread
 from wearcast.signals.errors import InputError
-from wearcast.signals.raw_table import Unread
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 

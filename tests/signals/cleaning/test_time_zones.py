@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wearcast.signals.cleaning.time_zones import to_utc
 from wearcast.signals.errors import InputError
-from wearcast.signals.time_zones import to_utc
 
 MINUTE_US = 60_000_000
 YEAR_MINUTES = 366 * 24 * 60

@@ -7,9 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wearcast.signals.arrow_columns import copy_numbers, is_valid, make_array, read_integers
+from wearcast.signals.cleaning.arrow_columns import (
+    copy_numbers,
+    is_valid,
+    make_array,
+    read_integers,
+)
+from wearcast.signals.cleaning.time_forms import DIGITS, SINCE_1970, YEAR_FIRST, YEAR_LAST
 from wearcast.signals.errors import InputError
-from wearcast.signals.time_forms import DIGITS, SINCE_1970, YEAR_FIRST, YEAR_LAST
 
 _DAY_US = 86_400_000_000
 _TWELVE = 12

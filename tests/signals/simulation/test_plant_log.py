@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wearcast.signals.clock import parse_time
-from wearcast.signals.plant_demand import STEP_US
-from wearcast.signals.plant_faults import NO_FAULTS, Event, Rates
-from wearcast.signals.plant_log import TEXTS, name_labels, order_lines, write_plant
-from wearcast.signals.plant_simulation import Plant, simulate_plant
+from wearcast.signals.simulation.plant_demand import STEP_US
+from wearcast.signals.simulation.plant_faults import NO_FAULTS, Event, Rates
+from wearcast.signals.simulation.plant_log import TEXTS, name_labels, order_lines, write_plant
+from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 
 
 def read_lines(path: Path) -> list[list[str]]:

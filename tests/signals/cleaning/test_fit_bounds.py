@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wearcast.signals.cleaning import clean, fit_bounds
-from wearcast.signals.raw_table import RawTable
+from wearcast.signals.cleaning.raw_table import RawTable
 
 
 def test_bounds_are_of_the_training_part_and_drop_what_lies_outside() -> None:

@@ -2,8 +2,7 @@
 
 NAME.csv has the header `time,flow_rate,pressure` and a row a minute; stamps are of the plant's
 clock, without an offset. NAME.labels.csv has the header `start,end,kind,channel` and a row an
-event: from start to before end; kinds are those of `wearcast.signals.plant_faults`, and an empty
-channel means all.
+event: from start to before end; kinds are those of `plant_faults`, and an empty channel means all.
 """
 
 import math
@@ -13,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.signals.plant_demand import DAY_MIN, STEP_US
-from wearcast.signals.plant_faults import Event
-from wearcast.signals.plant_simulation import SimulatedPlant
+from wearcast.signals.simulation.plant_demand import DAY_MIN, STEP_US
+from wearcast.signals.simulation.plant_faults import Event
+from wearcast.signals.simulation.plant_simulation import SimulatedPlant
 
 # What loggers write where they have no number. Chosen: each stands for another way to go wrong.
 TEXTS = ("Bad", "", "No Data", "---", "#N/A", "I/O Timeout")

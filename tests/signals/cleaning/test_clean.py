@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from naive_cleaning import naive_fill, naive_grid
 
 from wearcast.signals.cleaning import Cleaned, clean
+from wearcast.signals.cleaning.merging import Duplicates
+from wearcast.signals.cleaning.raw_table import RawTable, Unread
 from wearcast.signals.errors import InputError, MismatchError
-from wearcast.signals.merging import Duplicates
-from wearcast.signals.raw_table import RawTable, Unread
 
 MINUTE_US = 60_000_000
 START_US = 1_577_836_800_000_000  # 2020-01-01

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.signals.cleaning_report import ChannelReport, Report
+from wearcast.signals.cleaning.gaps import Filled, fill_gaps
+from wearcast.signals.cleaning.merging import Duplicates, merge_rows
+from wearcast.signals.cleaning.plant_file import read_plant_file
+from wearcast.signals.cleaning.raw_table import RawTable
+from wearcast.signals.cleaning.report import ChannelReport, Report
+from wearcast.signals.cleaning.time_grid import Grid, make_grid
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import FieldError, InputError
-from wearcast.signals.gaps import Filled, fill_gaps
-from wearcast.signals.merging import Duplicates, merge_rows
-from wearcast.signals.plant_file import read_plant_file
-from wearcast.signals.raw_table import RawTable
 from wearcast.signals.rows import Rows
-from wearcast.signals.time_grid import Grid, make_grid
 
 Bounds = Mapping[str, tuple[float, float]]
 

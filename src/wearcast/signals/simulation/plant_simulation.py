@@ -1,10 +1,10 @@
 """A simulated water district: flow and pressure at its inlet, a reading a minute.
 
-- Demand is in `wearcast.signals.plant_demand`.
+- Demand is in `plant_demand`.
 - Leakage adds to it, and grows with pressure.
 - Pressure is what the inlet's valve holds, lower at night, less what is lost on the way to the
   gauge, which grows with the square of the flow.
-- Sensors add noise and round. What goes wrong besides is in `wearcast.signals.plant_faults`.
+- Sensors add noise and round. What goes wrong besides is in `plant_faults`.
 
 Sources: May, Pressure dependent leakage, World Water and Environmental Engineering (1994), for
 leakage against pressure; Darcy-Weisbach with a constant friction factor, for loss of pressure by
@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 
 from wearcast.signals.clock import parse_time
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_demand import DAY_MIN, STEP_US, Demand, simulate_demand, smooth
-from wearcast.signals.plant_faults import (
+from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_demand import (
+    DAY_MIN,
+    STEP_US,
+    Demand,
+    simulate_demand,
+    smooth,
+)
+from wearcast.signals.simulation.plant_faults import (
     CHANNELS,
     NO_FAULTS,
     Event,
@@ -30,7 +37,6 @@ from wearcast.signals.plant_faults import (
     open_leaks,
     spoil_readings,
 )
-from wearcast.signals.rows import Rows
 
 # Streams of random numbers: one for each, so that a seed's demand is the same with and without
 # faults.

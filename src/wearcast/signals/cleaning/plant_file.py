@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.signals.cleaning.raw_table import RawTable, Unread
+from wearcast.signals.cleaning.time_forms import find_column, find_time, is_number, no_time
+from wearcast.signals.cleaning.time_zones import to_utc
 from wearcast.signals.errors import InputError
-from wearcast.signals.raw_table import RawTable, Unread
 from wearcast.signals.rows import Rows
-from wearcast.signals.time_forms import find_column, find_time, is_number, no_time
-from wearcast.signals.time_zones import to_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from wearcast.signals.plant_csv import CsvFile
-    from wearcast.signals.plant_parquet import ParquetFile
+    from wearcast.signals.cleaning.plant_csv import CsvFile
+    from wearcast.signals.cleaning.plant_parquet import ParquetFile
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 
@@ -100,7 +100,7 @@ def write_rows(path: Path, rows: Rows, filled: NDArray[np.bool_] | None = None) 
         InputError: the name ends in neither .csv nor .parquet nor .pq.
     """
     check_suffix(path)
-    from wearcast.signals.plant_writing import write_csv, write_parquet  # noqa: PLC0415
+    from wearcast.signals.cleaning.plant_writing import write_csv, write_parquet  # noqa: PLC0415
 
     write = write_csv if path.suffix.lower() == SUFFIXES[0] else write_parquet
     write(path, rows, filled)
@@ -117,7 +117,7 @@ def check_suffix(path: Path) -> None:
 
 
 def _open(path: Path) -> "CsvFile | ParquetFile":
-    from wearcast.signals.plant_csv import CsvFile  # noqa: PLC0415
+    from wearcast.signals.cleaning.plant_csv import CsvFile  # noqa: PLC0415
 
     try:
         with path.open("rb") as file:
@@ -125,7 +125,7 @@ def _open(path: Path) -> "CsvFile | ParquetFile":
     except OSError as error:
         raise InputError(path.name, "a readable file", error.strerror or error) from error
     if magic == b"PAR1":
-        from wearcast.signals.plant_parquet import ParquetFile  # noqa: PLC0415
+        from wearcast.signals.cleaning.plant_parquet import ParquetFile  # noqa: PLC0415
 
         return ParquetFile(path)
     return CsvFile(path)
@@ -161,7 +161,7 @@ def _read_values(
     source: "CsvFile | ParquetFile",
 ) -> tuple[NDArray[np.float64], dict[str, Unread]]:
     """Values float64 (channels, N), and texts among them; empties `columns`."""
-    from wearcast.signals.arrow_columns import read_floats  # noqa: PLC0415
+    from wearcast.signals.cleaning.arrow_columns import read_floats  # noqa: PLC0415
 
     values = np.empty((len(columns), len(columns[0])))
     texts = {}
@@ -183,14 +183,14 @@ def _read_times(
     """
     import pyarrow as pa  # noqa: PLC0415
 
-    from wearcast.signals.arrow_columns import is_valid, read_integers  # noqa: PLC0415
+    from wearcast.signals.cleaning.arrow_columns import is_valid, read_integers  # noqa: PLC0415
 
     texts = None
     if pa.types.is_timestamp(column.type):
         times_us, known = read_integers(column), is_valid(column)
         zoned = np.full(len(column), column.type.tz is not None)
     else:
-        from wearcast.signals.time_texts import parse_times  # noqa: PLC0415
+        from wearcast.signals.cleaning.time_texts import parse_times  # noqa: PLC0415
 
         texts = column.cast(pa.string())
         times_us, zoned, known = parse_times(field, texts)

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from wearcast.signals.cleaning import Cleaned, load_rows
+from wearcast.signals.cleaning.plant_file import read_plant_file
+from wearcast.signals.cleaning.raw_table import RawTable, Unread
 from wearcast.signals.errors import InputError, MismatchError
-from wearcast.signals.plant_file import read_plant_file
-from wearcast.signals.raw_table import RawTable, Unread
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
 MINUTE_US = 60_000_000
 START_US = 1_577_836_800_000_000  # 2020-01-01
 MINUTES = 527_041

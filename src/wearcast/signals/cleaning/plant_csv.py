@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from wearcast.signals.cleaning.raw_table import Unread
+from wearcast.signals.cleaning.time_forms import find_iso, is_number, is_time
 from wearcast.signals.errors import InputError
-from wearcast.signals.raw_table import Unread
-from wearcast.signals.time_forms import find_iso, is_number, is_time
 
 ENCODINGS = ("utf-8-sig", "cp949")
 _DELIMITERS = ",;\t"

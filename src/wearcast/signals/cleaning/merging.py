@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.signals.time_grid import Grid
+from wearcast.signals.cleaning.time_grid import Grid
 
 Duplicates = Literal["mean", "first", "last"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wearcast.signals.raw_table import Unread
+from wearcast.signals.cleaning.raw_table import Unread
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wearcast.signals.arrow_columns import make_array, make_texts
+from wearcast.signals.cleaning.arrow_columns import make_array, make_texts
 from wearcast.signals.rows import Rows
 
 TIME, QUALITY = "time", "quality"

@@ -6,15 +6,20 @@ from numpy.typing import NDArray
 
 from wearcast.signals.clock import minutes_of_week, parse_time
 from wearcast.signals.errors import InputError
-from wearcast.signals.plant_demand import DAY_MIN, STEP_US, Demand, simulate_demand
-from wearcast.signals.plant_faults import (
+from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_demand import DAY_MIN, STEP_US, Demand, simulate_demand
+from wearcast.signals.simulation.plant_faults import (
     NO_FAULTS,
     Event,
     Label,
     open_leaks,
 )
-from wearcast.signals.plant_simulation import Plant, SimulatedPlant, leak_day, simulate_plant
-from wearcast.signals.rows import Rows
+from wearcast.signals.simulation.plant_simulation import (
+    Plant,
+    SimulatedPlant,
+    leak_day,
+    simulate_plant,
+)
 
 Floats = NDArray[np.float64]
 
