@@ -1,4 +1,4 @@
-"""The types of options that take durations such as `10min`, and give seconds."""
+"""The type of options that take durations such as `10min`, and gives seconds."""
 
 from click import BadParameter
 from click.types import FuncParamType
@@ -18,12 +18,4 @@ def duration(value: str | float) -> float:
         raise BadParameter(str(error).removeprefix("duration: ")) from error
 
 
-def durations(value: str | tuple[float, ...]) -> tuple[float, ...]:
-    """Seconds of each duration in a list with commas."""
-    if not isinstance(value, str):
-        return value
-    return tuple(duration(part) for part in value.split(","))
-
-
 DURATION = FuncParamType(duration)
-DURATIONS = FuncParamType(durations)

@@ -20,33 +20,9 @@ _MODELS = ("linear", "lstm", "hybrid")
 _ETT_MODELS = ("linear", "hybrid")
 
 
-def _read_split(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(":"))
-    except ValueError as error:
-        problem = f"expected whole numbers such as 8:1:1 or 7:3, got {text!r}"
-        raise click.BadParameter(problem) from error
-
-
-def _read_every(_context: click.Context, _option: click.Parameter, text: str) -> float | None:
-    return None if text == "row" else duration(text)
-
-
 def _read_window(_context: click.Context, _option: click.Parameter, text: str) -> int | float:
     """Rows (int), or seconds (float)."""
     return int(text) if text.isdecimal() else duration(text)
-
-
-def _split_units(_context: click.Context, _option: click.Parameter, texts: Texts) -> dict[str, str]:
-    """CHANNEL=UNIT."""
-    units = {}
-    for text in texts:
-        name, sign, unit = text.partition("=")
-        if not (name and sign and unit):
-            problem = f"expected NAME=UNIT, got {text!r}"
-            raise click.BadParameter(problem)
-        units[name] = unit
-    return units
 
 
 @click.command("forecast")
@@ -97,7 +73,7 @@ def _split_units(_context: click.Context, _option: click.Parameter, texts: Texts
 )  # fmt: skip
 @click.option(
     "--every", "every_s", default="1h", show_default=True, metavar="DURATION",
-    callback=_read_every,
+    callback=options.read_every,
     help="Forecasts are made where the clock shows a multiple of it; 'row': with each row.",
 )  # fmt: skip
 @click.option(
@@ -105,7 +81,7 @@ def _split_units(_context: click.Context, _option: click.Parameter, texts: Texts
     help="The usual course that is taken off; else none for the lstm, a week for others.",
 )  # fmt: skip
 @click.option(
-    "--unit", "units", multiple=True, metavar="NAME=UNIT", callback=_split_units,
+    "--unit", "units", multiple=True, metavar="NAME=UNIT", callback=options.split_pairs,
     help="The unit of a channel.",
 )  # fmt: skip
 @click.option(
@@ -113,7 +89,7 @@ def _split_units(_context: click.Context, _option: click.Parameter, texts: Texts
     help="Where hours and weekdays count, and what the record's times are in.",
 )  # fmt: skip
 @click.option(
-    "--split", default="8:1:1", show_default=True, metavar="A:B:C", callback=_read_split,
+    "--split", default="8:1:1", show_default=True, metavar="A:B:C", callback=options.read_split,
     help="Parts in time to train, calibrate and test; A:B calibrates on the training part's end.",
 )  # fmt: skip
 @options.epochs

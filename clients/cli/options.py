@@ -1,13 +1,15 @@
 """Options that several verbs share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wearcast.clients.cli.durations import duration
 from wearcast.clients.client import DEFAULT_ADDRESS
 from wearcast.clients.results import make_folder
+from wearcast.signals.errors import InputError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -27,6 +29,45 @@ def _make_out(
     if directory is not None:
         make_folder(directory)
     return directory
+
+
+def spare_inputs(out: Path | None, paths: Iterable[Path]) -> None:
+    """Refuse to write results into the folder of a file that is read: they would replace it.
+
+    Raises:
+        InputError: the folder is that of one of the paths.
+    """
+    for path in paths:
+        if out is not None and path.is_file() and path.resolve().parent == out.resolve():
+            raise InputError("out", "another folder than that of what is read", out)
+
+
+def split_pairs(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    """NAME=VALUE, each name once."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value) or name in pairs:
+            problem = f"expected NAME=VALUE, each name once, got {text!r}"
+            raise click.BadParameter(problem)
+        pairs[name] = value
+    return pairs
+
+
+def read_split(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
+    """Shares such as 8:1:1."""
+    try:
+        return tuple(int(part) for part in text.split(":"))
+    except ValueError as error:
+        problem = f"expected whole numbers such as 8:1:1 or 7:3, got {text!r}"
+        raise click.BadParameter(problem) from error
+
+
+def read_every(_context: click.Context, _option: click.Parameter, text: str) -> float | None:
+    """Seconds; None for "row", each row."""
+    return None if text == "row" else duration(text)
 
 
 server: Decorator = click.option(

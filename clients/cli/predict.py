@@ -83,6 +83,7 @@ def command(
     if day is not None and out is None:
         text = "--day writes files: it needs --out DIR"
         raise click.UsageError(text)
+    options.spare_inputs(out, paths)
     inputs = find_inputs(paths)
     results = []
     with ExitStack() as stack:

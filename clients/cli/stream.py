@@ -91,6 +91,7 @@ def command(
     if sum(given is not None for given in (stdin, replay, follow)) != 1:
         text = "give one of --replay PATH, --follow DIR or - (stdin)"
         raise click.UsageError(text)
+    options.spare_inputs(out, filter(None, [replay]))
     name = asset or _name_asset(replay or follow)
     times = _parse_speed(speed)
     stop = _stop_on_signals()

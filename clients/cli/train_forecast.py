@@ -15,30 +15,6 @@ Texts = tuple[str, ...]
 _DAY_S = 86_400.0
 
 
-def _split_units(_context: click.Context, _option: click.Parameter, texts: Texts) -> dict[str, str]:
-    """CHANNEL=UNIT, each channel once."""
-    units: dict[str, str] = {}
-    for text in texts:
-        name, sign, unit = text.partition("=")
-        if not (name and sign and unit) or name in units:
-            problem = f"expected NAME=UNIT, each channel once, got {text!r}"
-            raise click.BadParameter(problem)
-        units[name] = unit
-    return units
-
-
-def _read_split(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(":"))
-    except ValueError as error:
-        problem = f"expected whole numbers such as 8:1:1 or 7:3, got {text!r}"
-        raise click.BadParameter(problem) from error
-
-
-def _read_every(_context: click.Context, _option: click.Parameter, text: str) -> float | None:
-    return None if text == "row" else duration(text)
-
-
 @click.command("forecast")
 @click.option(
     "--data",
@@ -124,7 +100,7 @@ def _read_every(_context: click.Context, _option: click.Parameter, text: str) ->
     default="1h",
     show_default=True,
     metavar="DURATION",
-    callback=_read_every,
+    callback=options.read_every,
     help="Forecasts are made where the clock shows a multiple of it; 'row': with each row.",
 )
 @click.option(
@@ -146,7 +122,7 @@ def _read_every(_context: click.Context, _option: click.Parameter, text: str) ->
     "units",
     multiple=True,
     metavar="NAME=UNIT",
-    callback=_split_units,
+    callback=options.split_pairs,
     help="The unit of a channel.",
 )
 @click.option(
@@ -161,7 +137,7 @@ def _read_every(_context: click.Context, _option: click.Parameter, text: str) ->
     default="8:1:1",
     show_default=True,
     metavar="A:B:C",
-    callback=_read_split,
+    callback=options.read_split,
     help="Parts in time to train, calibrate and test; A:B calibrates on the training part's end.",
 )
 @options.epochs

@@ -14,24 +14,12 @@ Texts = tuple[str, ...]
 Range = tuple[float, float]
 
 
-def _split_pairs(_context: click.Context, _option: click.Parameter, texts: Texts) -> dict[str, str]:
-    """CHANNEL=TEXT, each channel once."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not (name and sign and value) or name in pairs:
-            problem = f"expected NAME=VALUE, each channel once, got {text!r}"
-            raise click.BadParameter(problem)
-        pairs[name] = value
-    return pairs
-
-
 def _split_ranges(
     context: click.Context, option: click.Parameter, texts: Texts
 ) -> dict[str, Range]:
     """CHANNEL=LOW:HIGH, in the channel's unit."""
     ranges = {}
-    for name, text in _split_pairs(context, option, texts).items():
+    for name, text in options.split_pairs(context, option, texts).items():
         try:
             low, high = map(float, text.split(":"))
         except ValueError as error:
@@ -70,7 +58,7 @@ def _split_ranges(
     "units",
     multiple=True,
     metavar="NAME=UNIT",
-    callback=_split_pairs,
+    callback=options.split_pairs,
     help="The unit of a channel.",
 )
 @click.option(
@@ -92,7 +80,7 @@ def _split_ranges(
     "sides",
     multiple=True,
     metavar="NAME=SIDE",
-    callback=_split_pairs,
+    callback=options.split_pairs,
     help="Which readings are unusual: upper, lower or both; else upper of a flow, both of others.",
 )
 @click.option(

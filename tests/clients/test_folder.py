@@ -242,6 +242,7 @@ def test_estimates_are_kept_only_for_files(
     alive = []
     try:
         for number, out in enumerate(([], ["--out", str(tmp_path)])):
+            gc.collect()  # what other tests have left behind
             with contextlib.redirect_stdout(Counter()) as counter:
                 program.main([*flags, *out, "--asset", f"kept {number}"], standalone_mode=False)
             alive.append(counter.alive)

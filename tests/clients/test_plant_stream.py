@@ -132,7 +132,8 @@ def test_a_plant_file_is_scored_and_streamed_alike(
         done = run("predict", path, "--model", model, *address, "--out", tmp_path / model)
         assert done.returncode == 0, done.stderr
         names = sorted(item.name for item in (tmp_path / model).iterdir())
-        assert names == ["plant.csv", "plant.json", "plant.parquet", "plant.png"]
+        beside = ["plant.beside.csv"] if model == "tiny-forecast" else []
+        assert names == [*beside, "plant.csv", "plant.json", "plant.parquet", "plant.png"]
         written = json.loads((tmp_path / model / "plant.json").read_text())["estimates"]
         assert len(written) == rows
     done = run("stream", "--replay", path, "--speed", "max", "--model", "tiny-forecast",
@@ -148,6 +149,37 @@ def test_a_plant_file_is_scored_and_streamed_alike(
     # Row 4, minute 4 of the week: the mean of rows 2 to 4, plus 4; row 5 was read a minute later.
     assert (first["sequence"], first["time"][:19]) == (4, "2024-01-01T00:05:00")
     assert (first["q0.5"], first["actual"]) == (pytest.approx(7.0), 5.0)
+
+
+def test_a_day_that_has_no_forecasts_or_no_hours_is_named(
+    plant_server: RunningServer, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "plant.csv", range(0, 120, 1))
+    out = tmp_path / "out"
+    flags = ["--model", "tiny-forecast", "--server", plant_server.address, "--out", out]
+    for day, message in (
+        ("2024-02-01", "day: expected one from 2024-01-01 to 2024-01-01, got 2024-02-01"),
+        ("2024-01-01", "horizons: expected 1 to 7 days, got"),
+    ):
+        done = run("predict", path, *flags, "--day", day)
+        assert done.returncode == 3
+        assert message in done.stderr
+    done = run("predict", path, *flags[:-2], "--day", "2024-01-01")
+    assert done.returncode == 2
+    assert "--day writes files: it needs --out DIR" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["predict"], ["stream", "--speed", "max", "--replay"]])
+def test_results_never_replace_the_file_that_is_read(
+    verb: list[str], plant_server: RunningServer, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "plant.csv", range(10))
+    before = path.read_text()
+    done = run(*verb, path, "--model", "tiny-outlier", "--out", tmp_path,
+               "--server", plant_server.address)  # fmt: skip
+    assert done.returncode == 3
+    assert "out: expected another folder than that of what is read" in done.stderr
+    assert path.read_text() == before
 
 
 def test_a_missing_minute_of_a_file_is_a_missing_reading(

@@ -76,8 +76,8 @@ class Record:
     """A record as forecasters see it.
 
     readings: float32 (N, channels), raw, NaN where missing. means: float64 (N, channels), mean of
-    the last `mean` sound readings, NaN where too many are missing. minutes: float32 (N,), of the
-    week by the plant's clock. due: bool (N,), where a forecast is asked for.
+    the last `mean` readings that count, NaN where too many are missing. minutes: float32 (N,), of
+    the week by the plant's clock. due: bool (N,), where a forecast is asked for.
     """
 
     readings: Tensor
@@ -89,7 +89,10 @@ class Record:
 def make_record(
     rows: Rows, sound: Array, *, mean: int, time_zone: str, every_s: float | None
 ) -> Record:
-    """The record in rows; `sound`: float64 (N, channels), their readings within the bounds."""
+    """The record in rows; `sound`: float64 (N, channels), readings that values are means of.
+
+    NaN where one is outside the bounds, but in the test part: there they are as they were read.
+    """
     times_us = rows.times_us
     due = np.ones(len(rows), np.bool_)
     if every_s is not None:
