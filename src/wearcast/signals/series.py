@@ -17,6 +17,7 @@ from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, MismatchError
 from wearcast.signals.estimate import Estimate, Quality
 from wearcast.signals.kinds import Outputs, make_reader
+from wearcast.signals.recent import Recent
 
 # Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
 MAX_SEQUENCE = 2**40
@@ -106,7 +107,7 @@ class Series:
         self._contract = contract
         self._age_at_start_s = check_age(age_at_start_s)
         self._reader = make_reader(contract)
-        self._recent = _Recent(contract)
+        self._recent = Recent(contract)
         self._newest: tuple[int, int] | None = None  # number and start of the newest block
         self._clock_jumped = False
         self._fresh_after_gap = False
@@ -150,7 +151,7 @@ class Series:
             self._fresh_after_gap = block.sequence > 0
         self._watch_clock(block)
         self.next_sequence = block.sequence + 1
-        self._recent.append(block)
+        self._recent.append(block.values, filled=block.filled)
         end_us = block.start_us + self._duration_us
         if not self._recent.is_full or not self._is_due(end_us):
             return None
@@ -271,58 +272,3 @@ class Series:
                 reason="GAP",
                 status="OUT_OF_RANGE",
             )
-
-
-class _Recent:
-    """The newest blocks in one array, so that a window is a view of it and nothing is copied."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._sequence = contract.sequence
-        self._partial = contract.partial
-        self._shape = (2 * contract.sequence, len(contract.channels), contract.window)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all blocks; where windows may be partial, those before count as missing."""
-        self._values = np.empty(self._shape, np.float32)
-        self._end = 0
-        self._count = 0
-        # How long ago, in blocks, the last one came that was filled in, or lacked a reading.
-        self._since_filled = self._since_missing = self._sequence
-        if self._partial:
-            self._end = self._sequence - 1
-            self._values[: self._end] = np.nan
-            self._count = self._end
-            self._since_missing = 0 if self._end else self._sequence
-
-    def append(self, block: Block) -> None:
-        """Take the next block."""
-        if self._end == len(self._values):
-            kept = self._values[self._end - self._sequence + 1 :]
-            # Windows that were given out still look at the old array.
-            self._values = np.empty(self._shape, np.float32)
-            self._values[: len(kept)] = kept
-            self._end = len(kept)
-        self._values[self._end] = block.values
-        self._end += 1
-        self._count = min(self._count + 1, self._sequence)
-        self._since_filled = 0 if block.filled else self._since_filled + 1
-        self._since_missing = 0 if np.isnan(block.values).any() else self._since_missing + 1
-
-    @property
-    def is_full(self) -> bool:
-        return self._count == self._sequence
-
-    @property
-    def has_filled(self) -> bool:
-        return self._since_filled < self._sequence
-
-    @property
-    def has_missing(self) -> bool:
-        return self._since_missing < self._sequence
-
-    def window(self) -> NDArray[np.float32]:
-        """The newest blocks, float32 (sequence, channels, window)."""
-        view = self._values[self._end - self._sequence : self._end]
-        view.flags.writeable = False
-        return view
