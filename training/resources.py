@@ -1,9 +1,11 @@
-"""What each step costs: wall time, CPU time, peak memory."""
+"""What each step costs, wall time, CPU time and peak memory, and on which machine."""
 
+import os
+import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -37,3 +39,12 @@ def measure(step: str, costs: list[StepCost]) -> Iterator[None]:
         costs.append(
             StepCost(step, time.perf_counter() - wall, time.process_time() - cpu, peak / 1e6)
         )
+
+
+def describe_machine(versions: Mapping[str, str]) -> str:
+    """One line: processor, cores and versions."""
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, {packages}"
+    )

@@ -117,7 +117,7 @@ def forecast(
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from wearcast.training.rul.report import describe_machine  # noqa: PLC0415
+    from wearcast.training.resources import describe_machine  # noqa: PLC0415
 
     costs: list[StepCost] = []
     if out is not None:

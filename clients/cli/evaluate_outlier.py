@@ -71,8 +71,11 @@ def outlier(
         summarize_benchmarks,
         summarize_plant,
     )
-    from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
-    from wearcast.training.rul.report import describe_machine  # noqa: PLC0415
+    from wearcast.training.resources import (  # noqa: PLC0415
+        StepCost,
+        describe_machine,
+        measure,
+    )
 
     costs: list[StepCost] = []
     if data is not None and plant is labels is path is None:

@@ -53,7 +53,11 @@ def rul(
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from wearcast.training.resources import StepCost, measure  # noqa: PLC0415
+    from wearcast.training.resources import (  # noqa: PLC0415
+        StepCost,
+        describe_machine,
+        measure,
+    )
     from wearcast.training.rul.bearings import choose_bearings, load_bearings  # noqa: PLC0415
     from wearcast.training.rul.evaluate import (  # noqa: PLC0415
         TEST_RUL_S,
@@ -61,7 +65,6 @@ def rul(
         evaluate_test,
     )
     from wearcast.training.rul.report import (  # noqa: PLC0415
-        describe_machine,
         report_left_out,
         report_test,
         summarize,

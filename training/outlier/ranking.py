@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from wearcast.signals.stages import SEVERE
 from wearcast.training.checkpoint import Checkpoint
+from wearcast.training.curve import area_under_curve
 from wearcast.training.outlier.config import ACTUAL, MULTIVARIATE, PREDICTED
 from wearcast.training.outlier.score import Scores
-from wearcast.training.rul.evaluate import area_under_curve
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -165,21 +165,6 @@ def _probability(cdfs: Array, horizon_s: float) -> Array:
     return np.asarray(cdfs[:, low] + (place - low) * (cdfs[:, low + 1] - cdfs[:, low]))
 
 
-def area_under_curve(scores: Array, positive: NDArray[np.bool_], weights: Array) -> float:
-    """Probability that a positive scores higher than a negative, ties counted half.
-
-    scores, positive, weights: (N,). NaN where one kind is absent.
-    """
-    order = np.argsort(scores, kind="stable")
-    scores, positive, weights = scores[order], positive[order], weights[order]
-    _, group = np.unique(scores, return_inverse=True)
-    negatives = np.bincount(group, np.where(positive, 0.0, weights))
-    positives = np.bincount(group, np.where(positive, weights, 0.0))
-    below = np.cumsum(negatives) - 0.5 * negatives
-    total = positives.sum() * negatives.sum()
-    return float((positives * below).sum() / total) if total else float("nan")
-
-
 def count_alarms(
     scores: Array, remaining_s: Array, threshold: float, horizon_s: float
 ) -> tuple[int, float]:

@@ -1,11 +1,12 @@
 """The tables that `wearcast evaluate rul` prints, in Markdown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.training.curve import area_under_curve
 from wearcast.training.rul.baselines import phm_score
 from wearcast.training.rul.evaluate import (
     HORIZONS_S,
@@ -13,7 +14,6 @@ from wearcast.training.rul.evaluate import (
     BearingResult,
     TestResult,
     WayResult,
-    area_under_curve,
     lead_times_s,
 )
 
@@ -258,15 +258,3 @@ def _mean(results: Sequence[BearingResult], pick: Callable[[BearingResult], floa
 def _table(header: Sequence[str], rows: Rows) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def describe_machine(versions: Mapping[str, str]) -> str:
-    """One line: processor, cores and versions."""
-    import os  # noqa: PLC0415
-    import platform  # noqa: PLC0415
-
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, {packages}"
-    )

@@ -8,10 +8,10 @@ from lives import make_life, make_lives
 from naive_life import naive_area
 
 from wearcast.signals.recording import Recording
+from wearcast.training.curve import area_under_curve
 from wearcast.training.rul.baselines import phm_score
 from wearcast.training.rul.evaluate import (
     BearingResult,
-    area_under_curve,
     count_alarms,
     evaluate_left_out,
     evaluate_test,
