@@ -167,5 +167,8 @@ def _score(item: Input, contract: Contract, score: Score) -> Result:
         estimates = list(score(watched()))
         if kept:
             advance()
+    if kept and not estimates:
+        expected = f"{contract.sequence} or more, and then a time at which an answer is due"
+        raise InputError(f"{item.name}: rows", expected, len(kept))
     names = tuple(channel.name for channel in contract.channels)
     return Result(item.name, contract, estimates, skipped, gather_rows(kept, names))

@@ -169,6 +169,13 @@ def test_a_day_that_has_no_forecasts_or_no_hours_is_named(
     assert "--day writes files: it needs --out DIR" in done.stderr
 
 
+def test_too_short_a_history_is_named(plant_server: RunningServer, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "short.csv", range(4))
+    done = run("predict", path, "--model", "tiny-forecast", "--server", plant_server.address)
+    assert done.returncode == 3
+    assert "short: rows: expected 3 or more, and then a time at which" in done.stderr
+
+
 @pytest.mark.parametrize("verb", [["predict"], ["stream", "--speed", "max", "--replay"]])
 def test_results_never_replace_the_file_that_is_read(
     verb: list[str], plant_server: RunningServer, tmp_path: Path
