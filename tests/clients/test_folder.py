@@ -228,25 +228,29 @@ def test_replay_at_speed_takes_its_time(server: RunningServer, bearing: Path) ->
 def test_estimates_are_kept_only_for_files(
     server: RunningServer, bearing: Path, tmp_path: Path
 ) -> None:
+    def count_alive() -> int:
+        # Not isinstance: it would ask every object of every library for its class.
+        return sum(type(item) is Estimate for item in gc.get_objects())
+
     class Counter(io.StringIO):
         alive = 0
 
         def write(self, text: str) -> int:
-            # Not isinstance: it would ask every object of every library for its class.
-            count = sum(type(item) is Estimate for item in gc.get_objects())
-            self.alive = max(self.alive, count)
+            self.alive = count_alive()  # the last line counts: no later estimate is on its way
             return super().write(text)
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     flags = ["stream", "--replay", str(bearing), "--speed", "max", "--server", server.address]
-    alive = []
+    kept = []
     try:
         for number, out in enumerate(([], ["--out", str(tmp_path)])):
-            gc.collect()  # what other tests have left behind
+            gc.collect()
+            before = count_alive()  # what other tests hold
             with contextlib.redirect_stdout(Counter()) as counter:
                 program.main([*flags, *out, "--asset", f"kept {number}"], standalone_mode=False)
-            alive.append(counter.alive)
+            kept.append(counter.alive - before)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    assert alive[1] - alive[0] > 30
+    assert kept[0] < 10
+    assert kept[1] >= 35  # all of them
