@@ -100,5 +100,5 @@ $(PROTOBUF6_VENV)/.made: pyproject.toml constraints.txt dist
 	grep -v -E '^(protobuf|grpcio-.*)==' constraints.txt > $(PROTOBUF6_VENV)/constraints.txt
 	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt pip
 	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt \
-		"$$(echo dist/*.whl)[serve,plot,files]" --group test 'protobuf>=6.33.5,<7'
+		"$$(echo dist/*.whl)[serve,plot,files,mqtt,serial,opcua]" --group test 'protobuf>=6.33.5,<7'
 	@touch $@

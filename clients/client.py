@@ -3,23 +3,25 @@
 client = Client("127.0.0.1:8561")
 client.models()                                     # contracts of all that is served
 client.predict(blocks, model="bearing-rul")         # a recording: estimates
-client.monitor(source, asset="pump-7", model=...)   # live: estimates, notices, acknowledgements
+client.monitor(source, asset="pump-7", model=...)   # live: estimates, alerts, notices, ...
 """
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import grpc
 
-from wearcast.clients.decode import Acknowledged, Notice, decode_estimates, decode_model
+from wearcast.clients.decode import decode_estimates, decode_model
 from wearcast.clients.encode import encode_block
 from wearcast.clients.errors import decode_error
-from wearcast.clients.monitor import Monitor, MonitorSettings
+from wearcast.clients.monitor import Event, Monitor, MonitorSettings
 from wearcast.clients.source import Source
+from wearcast.signals.alarm_rules import AlarmRules
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, UnreachableError
 from wearcast.signals.estimate import Estimate
@@ -148,14 +150,22 @@ class Client:
         version: int = 0,
         age_at_start_s: float = 0.0,
         stop: threading.Event | None = None,
-    ) -> Iterator[Estimate | Notice | Acknowledged]:
+        alarms: AlarmRules | None = None,
+        alarms_by_tag: Mapping[str, AlarmRules] = MappingProxyType({}),
+        received: Mapping[str, int] = MappingProxyType({}),
+        acknowledged: int = -1,
+    ) -> Iterator[Event]:
         """Follow one asset live, over as many connections as it takes; see `Monitor`.
 
         model: one, or several that answer about the same blocks; `Estimate.model` tells which one
         does. Blocks then have the channels of the first, and after those what the others add; see
         `wearcast.signals.panel.join_contracts`. version: of the first; of the others the newest.
         stop: once it is set, no further block is sent, and the iterator ends with the answers to
-        those that were.
+        those that were. alarms: the server watches the stages of models of kind outlier by these
+        rules, and alerts come too; alarms_by_tag: other rules for single detectors and channels, by
+        "CHANNEL DETECTOR". received, acknowledged: to go on where an earlier iterator ended: of
+        each model the block of the last estimate that came, and the last acknowledged one; -1:
+        none.
 
         Raises:
             InputError, MismatchError, NotFoundError: what the server refused, and why.
@@ -174,6 +184,10 @@ class Client:
             open_channel=self._open_channel,
             settings=self._settings.monitor,
             stop=stop or threading.Event(),
+            alarms=alarms,
+            alarms_by_tag=alarms_by_tag,
+            received=received,
+            acknowledged=acknowledged,
         ).run()
 
     def _open_channel(self) -> grpc.Channel:

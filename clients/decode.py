@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from wearcast.signals.alerts import Alert, AlertKind
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import MismatchError
 from wearcast.signals.estimate import (
@@ -20,7 +21,8 @@ from wearcast.signals.estimate import (
     Outlier,
     RemainingLife,
 )
-from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
+from wearcast.signals.stages import SEVERE
+from wearcast.v1 import alert_pb2, estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,41 @@ def decode_notice(message: machine_health_pb2.Notice) -> Notice:
     """The notice in a message."""
     code = _name(machine_health_pb2.NoticeCode, message.code, "NOTICE_CODE_")
     return Notice(code, message.sequence, message.text)
+
+
+def decode_alert(message: alert_pb2.Alert) -> Alert:
+    """The alert in a message.
+
+    Raises:
+        MismatchError: it is of a kind that this client does not know.
+    """
+    try:
+        kind = AlertKind(_name(alert_pb2.AlertKind, message.kind, "ALERT_KIND_"))
+        stage, previous_stage = map(_decode_level, (message.stage, message.previous_stage))
+    except ValueError as error:
+        raise MismatchError("alert", "one that this client knows", error) from error
+    return Alert(
+        id=message.id,
+        asset=message.asset,
+        kind=kind,
+        time_us=_decode_time(message.time),
+        detector=message.detector,
+        channel=message.channel,
+        unit=message.unit,
+        stage=stage,
+        previous_stage=previous_stage,
+        value=message.value if message.HasField("value") else None,
+        cause=message.cause,
+        model=message.model,
+        quality=tuple(message.quality),
+    )
+
+
+def _decode_level(stage: int) -> int:
+    level = stage - estimate_pb2.STAGE_NORMAL
+    if not 0 <= level <= SEVERE:
+        raise ValueError(f"stage {stage}")
+    return level
 
 
 def decode_estimates(message: machine_health_pb2.EstimateBatch) -> list[Estimate]:

@@ -7,22 +7,33 @@ again what it stored after that, and says from which block on it needs the readi
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import grpc
 
-from wearcast.clients.decode import Acknowledged, Notice, decode_estimates, decode_notice
-from wearcast.clients.encode import encode_block
+from wearcast.clients.decode import (
+    Acknowledged,
+    Notice,
+    decode_alert,
+    decode_estimates,
+    decode_notice,
+)
+from wearcast.clients.encode import encode_block, encode_rules, encode_tag_rules
 from wearcast.clients.errors import decode_error, is_passing
 from wearcast.clients.source import Source
+from wearcast.signals.alarm_rules import AlarmRules
+from wearcast.signals.alerts import Alert
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import UnreachableError, WearcastError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import join_contracts
-from wearcast.v1 import machine_health_pb2, samples_pb2
+from wearcast.v1 import alert_pb2, machine_health_pb2, samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
+
+Event = Estimate | Alert | Notice | Acknowledged
 
 _ENDED = "the server ended the stream"
 
@@ -60,8 +71,14 @@ class Monitor:
         open_channel: Callable[[], grpc.Channel],
         settings: MonitorSettings,
         stop: threading.Event,
+        alarms: AlarmRules | None = None,
+        alarms_by_tag: Mapping[str, AlarmRules] = MappingProxyType({}),
+        received: Mapping[str, int] = MappingProxyType({}),
+        acknowledged: int = -1,
     ) -> None:
         self._source = source
+        self._alarms = None if alarms is None else encode_rules(alarms)
+        self._alarms_by_tag = [encode_tag_rules(*item) for item in alarms_by_tag.items()]
         self._asset = asset
         self._age_at_start_s = age_at_start_s
         self._models = {contract.name: contract.version for contract in contracts}
@@ -71,15 +88,17 @@ class Monitor:
         self._settings = settings
         self._stop = stop
         # Of each model, the last sequence whose estimate has come.
-        self._received: dict[str, int] = {}
-        self._sent = -1
-        self._acknowledged = -1
+        self._received = {name: number for name, number in received.items() if number >= 0}
+        self._sent = acknowledged
+        self._acknowledged = acknowledged
         self._away = False
         self._noticed: set[Notice] = set()
+        # Ids of the alerts that came, of each model, since its last estimate.
+        self._alerted: dict[str, set[str]] = {}
         self._attempts = 0
 
-    def run(self) -> Iterator[Estimate | Notice | Acknowledged]:
-        """Estimates, notices and acknowledgements, until the source ends or `stop` is set.
+    def run(self) -> Iterator[Event]:
+        """Estimates, alerts, notices and acknowledgements, until the source ends or `stop` is set.
 
         Raises:
             UnreachableError: stopped while the server is away and has not answered all blocks.
@@ -138,6 +157,8 @@ class Monitor:
                 )
                 for name, number in others
             ],
+            alarms=self._alarms,
+            alarms_by_tag=self._alarms_by_tag,
         )
         return machine_health_pb2.MonitorRequest(start=start)
 
@@ -149,11 +170,7 @@ class Monitor:
                 self._away = False
                 yield Notice("RECONNECTED", None, f"server {self._address}: connected again")
         elif kind == "estimates":
-            for estimate in decode_estimates(response.estimates):
-                if estimate.sequence > self._received.get(estimate.model, -1):
-                    self._received[estimate.model] = estimate.sequence
-                    self._attempts = 0
-                    yield estimate
+            yield from self._read_estimates(response.estimates)
         elif kind == "acknowledgement":
             sequence = response.acknowledgement.sequence
             requests.acknowledged = sequence
@@ -161,6 +178,8 @@ class Monitor:
             self._attempts = 0
             self._source.release(sequence + 1 - self._context)
             yield Acknowledged(sequence)
+        elif kind == "alert":
+            yield from self._read_alert(response.alert)
         elif kind == "notice":
             notice = decode_notice(response.notice)
             if notice.code == "DRAINING":
@@ -168,6 +187,22 @@ class Monitor:
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 yield notice
+
+    def _read_estimates(self, batch: machine_health_pb2.EstimateBatch) -> Iterator[Estimate]:
+        for estimate in decode_estimates(batch):
+            if estimate.sequence > self._received.get(estimate.model, -1):
+                self._received[estimate.model] = estimate.sequence
+                self._alerted.pop(estimate.model, None)
+                self._attempts = 0
+                yield estimate
+
+    def _read_alert(self, message: alert_pb2.Alert) -> Iterator[Alert]:
+        # It comes before its estimate, and again if the connection breaks between the two.
+        alert = decode_alert(message)
+        alerted = self._alerted.setdefault(alert.model, set())
+        if alert.id not in alerted:
+            alerted.add(alert.id)
+            yield alert
 
 
 class _Requests:

@@ -11,7 +11,9 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from wearcast.serving.central import Central
 from wearcast.serving.errors import StatusInterceptor
+from wearcast.serving.ingest import IngestServicer
 from wearcast.serving.models import open_models
 from wearcast.serving.pool import ModelKey, Pool
 from wearcast.serving.servicer import Servicer
@@ -19,11 +21,13 @@ from wearcast.serving.session import Session
 from wearcast.serving.settings import Settings
 from wearcast.serving.store import Store
 from wearcast.signals.errors import InputError
-from wearcast.v1.machine_health_pb2 import DESCRIPTOR
+from wearcast.v1 import ingest_pb2, machine_health_pb2
+from wearcast.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
 from wearcast.v1.machine_health_pb2_grpc import add_MachineHealthServiceServicer_to_server
 
 _LOG = logging.getLogger(__name__)
-SERVICE = DESCRIPTOR.services_by_name["MachineHealthService"].full_name
+SERVICE = machine_health_pb2.DESCRIPTOR.services_by_name["MachineHealthService"].full_name
+INGEST_SERVICE = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 
 _ABOVE_LIMIT_BYTES = 2**20
 
@@ -61,14 +65,18 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = grpc.aio.server(
-        interceptors=[StatusInterceptor(SERVICE)], options=_channel_options(settings)
+        interceptors=[StatusInterceptor(SERVICE), StatusInterceptor(INGEST_SERVICE)],
+        options=_channel_options(settings),
     )
     servicer = Servicer(sessions, pool, store, max_message_bytes=settings.max_message_bytes)
     add_MachineHealthServiceServicer_to_server(servicer, server)
+    ingest = IngestServicer(Central(store), max_message_bytes=settings.max_message_bytes)
+    add_IngestServiceServicer_to_server(ingest, server)
     checker = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
-    await checker.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    for name in (SERVICE, INGEST_SERVICE):
+        await checker.set(name, health_pb2.HealthCheckResponse.SERVING)
+    names = (SERVICE, INGEST_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     address = _bind(server, settings)
     await server.start()

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+from wearcast.serving.alarm_messages import decode_alarms, encode_alert
+from wearcast.serving.alarm_watch import AlarmWatch
 from wearcast.serving.answers import Answered, answer_blocks, reading
 from wearcast.serving.decode import check_asset, decode_known
 from wearcast.serving.encode import encode_estimates, encode_model
@@ -15,6 +17,7 @@ from wearcast.serving.notices import Notices
 from wearcast.serving.pool import ModelKey, Pool
 from wearcast.serving.session import Session
 from wearcast.serving.store import SeriesKey, Store
+from wearcast.signals.alerts import Alert
 from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import Panel, join_contracts
@@ -90,6 +93,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         models = [choose_version(self._models, item.model, item.version) for item in asked]
         contracts = [self._models[model].contract for model in models]
         join_contracts(contracts)  # before another stream has to make way
+        alarms = decode_alarms(start, contracts)
         keys = [SeriesKey(asset, *model) for model in models]
         inbox = Inbox(max(contracts[0].batch_sizes))
         async with AsyncExitStack() as stack:
@@ -108,15 +112,24 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
                 )
             )
             notices = []
+            watches = []
             for key, contract, sequence in zip(keys, contracts, received, strict=True):
                 told = Notices(contract, await self._store.up_to(key, sequence))
+                watch: AlarmWatch | None = None
+                if alarms is not None and contract.outlier is not None:
+                    watch = await AlarmWatch.open(self._store, key, alarms, contract.hop_s)
+                last = sequence
                 async for missed in self._store.after(key, sequence):
-                    await _tell(context, told.about_stored(missed), missed, key.version)
+                    alerts = await watch.missed(last, missed) if watch else []
+                    about = told.about_stored(missed)
+                    await _tell(context, about, alerts, missed, key.version)
+                    last = missed[-1].sequence
                 notices.append(told)
+                watches.append(watch)
             async with reading(requests, self._pick_blocks, panel.contract, inbox):
                 try:
                     async for answered in answer_blocks(inbox, panel, self._pool, models):
-                        await self._deliver(keys, answered, notices, context)
+                        await self._deliver(keys, answered, notices, watches, context)
                 except DrainingError as error:
                     notice = pb.Notice(
                         code=pb.NOTICE_CODE_DRAINING,
@@ -174,19 +187,22 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         keys: Sequence[SeriesKey],
         answered: Answered,
         notices: Sequence[Notices],
+        watches: Sequence[AlarmWatch | None],
         context: Any,  # noqa: ANN401
     ) -> None:
         """Commit, then tell the client."""
         blocks, answers = answered
-        await asyncio.gather(
-            *(
-                self._store.save(key, estimates)
-                for key, estimates in zip(keys, answers, strict=True)
-                if estimates
-            )
-        )
-        for key, told, estimates in zip(keys, notices, answers, strict=True):
-            await _tell(context, told.about(blocks, estimates), estimates, key.version)
+        alerts: list[list[Alert]] = []
+        saves = []
+        for key, watch, estimates in zip(keys, watches, answers, strict=True):
+            found, keep = watch.follow(estimates) if watch and estimates else ([], None)
+            alerts.append(found)
+            if estimates:
+                saves.append(self._store.save(key, estimates, keep))
+        await asyncio.gather(*saves)
+        for key, told, found, estimates in zip(keys, notices, alerts, answers, strict=True):
+            about = told.about(blocks, estimates)
+            await _tell(context, about, found, estimates, key.version)
         await context.write(
             pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))
         )
@@ -195,11 +211,14 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
 async def _tell(
     context: Any,  # noqa: ANN401
     notices: Iterable[pb.Notice],
+    alerts: Sequence[Alert],
     estimates: list[Estimate],
     version: int,
 ) -> None:
-    """Notices first: a client that has an estimate has what had to be said about it too."""
+    """Estimates last: a client that has one has what had to be said about it too."""
     for notice in notices:
         await context.write(pb.MonitorResponse(notice=notice))
+    for alert in alerts:
+        await context.write(pb.MonitorResponse(alert=encode_alert(alert)))
     if estimates:
         await context.write(pb.MonitorResponse(estimates=encode_estimates(estimates, version)))

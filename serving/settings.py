@@ -27,7 +27,8 @@ class Settings(BaseSettings):
     listen: str = DEFAULT_LISTEN
     """HOST:PORT; port 0 takes a free one."""
     store: Path | None = None
-    """SQLite file of the estimates; not set: the newest 2,000 of each asset, in memory."""
+    """SQLite file of estimates and parcels; not set: the newest 2,000 estimates of each asset, in
+    memory, and no parcels."""
     tls_cert: Path | None = None
     """Certificate chain in PEM."""
     tls_key: Path | None = None

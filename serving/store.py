@@ -19,10 +19,11 @@ from typing import NamedTuple, TypeVar, cast
 import msgspec
 
 from wearcast.signals.clock import format_time
-from wearcast.signals.errors import InputError, WearcastError
+from wearcast.signals.errors import InputError, StoreError
 from wearcast.signals.estimate import Estimate
 
 Result = TypeVar("Result")
+Keep = Callable[[sqlite3.Connection], None]
 
 _APPLICATION_ID = 0x57454152  # "WEAR"
 _FORMAT = 2
@@ -126,13 +127,6 @@ class SeriesKey(NamedTuple):
     version: int
 
 
-class StoreError(WearcastError):
-    """The store can't be read or written now."""
-
-    status = "UNAVAILABLE"
-    reason = "STORE"
-
-
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], object]
     done: Future[object]
@@ -141,25 +135,35 @@ class _Job(NamedTuple):
 class Store:
     """Keeps estimates in a file, or the newest `KEPT_IN_MEMORY` of each series in memory.
 
+    in_memory: whether there is no file.
+
     Raises:
         InputError: the file is no SQLite database, a damaged one, or one of something else.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._in_memory = path is None
+        self.in_memory = path is None
         self._connection = _open(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store")
         self._thread.start()
 
-    async def save(self, key: SeriesKey, estimates: Sequence[Estimate]) -> None:
-        """Commit estimates; those stored already are replaced."""
+    async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do other work on the store's file; committed when this returns, undone if it raises."""
+        return await self._do(work)
+
+    async def save(
+        self, key: SeriesKey, estimates: Sequence[Estimate], keep: Keep | None = None
+    ) -> None:
+        """Commit estimates, and with them what `keep` writes; those stored already are replaced."""
         rows = [_to_row(key, estimate) for estimate in estimates]
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(_UPSERT, rows)
-            if self._in_memory:
+            if self.in_memory:
                 connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))
+            if keep is not None:
+                keep(connection)
 
         await self._do(work)
 

@@ -16,9 +16,9 @@ from wearcast.clients.cli.demo_plant import FORECAST, OUTLIER, show_plant
 from wearcast.clients.cli.lines import format_line
 from wearcast.clients.cli.simulate import write_bearing
 from wearcast.clients.client import Client, ClientSettings
-from wearcast.clients.decode import Acknowledged, Notice
+from wearcast.clients.decode import Notice
 from wearcast.clients.folder import Replay
-from wearcast.clients.monitor import MonitorSettings
+from wearcast.clients.monitor import Event, MonitorSettings
 from wearcast.clients.results import Result, can_plot, format_duration, write_results
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Estimate
@@ -131,7 +131,7 @@ def _running_server(out: Path) -> Iterator[str]:
 
 
 def _show(
-    events: Iterator[Estimate | Notice | Acknowledged],
+    events: Iterator[Event],
     contract: Contract,
     life: BearingLife,
     *,

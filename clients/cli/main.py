@@ -19,6 +19,9 @@ VERBS = {
     "models": "Show what a server serves.",
     "predict": "Score recordings.",
     "stream": "Follow one asset live.",
+    "edge": "Run beside a plant, unattended.",
+    "doctor": "Say what is wrong with the setup of an edge service.",
+    "alarms": "Show, acknowledge and shelve the alarms of an edge service.",
 }
 
 
@@ -88,4 +91,7 @@ _EXTRAS = {
     "matplotlib": "plot",
     "pandas": "files",
     "pyarrow": "files",
+    "paho": "mqtt",
+    "serial": "serial",
+    "asyncua": "opcua",
 }

@@ -9,15 +9,19 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.alert_lines import AlertLines, Emit
 from wearcast.clients.cli.lines import format_line
 from wearcast.clients.client import Client
-from wearcast.clients.decode import Acknowledged, Notice
+from wearcast.clients.decode import Notice
 from wearcast.clients.folder import Follow, Replay
+from wearcast.clients.monitor import Event
 from wearcast.clients.ndjson import NdjsonInput
 from wearcast.clients.plant_rows import RowsReplay
 from wearcast.clients.recordings import read_rows
 from wearcast.clients.results import Result, can_plot, write_results
 from wearcast.clients.source import Source
+from wearcast.signals.alert_formats import Form
+from wearcast.signals.alerts import Alert
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import join_contracts
@@ -46,6 +50,23 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--model", "models", multiple=True, default=("bearing-rul",), show_default=True,
     metavar="NAME", help="The model; several may answer about the same readings.",
 )  # fmt: skip
+@click.option(
+    "--alerts", "emit", type=click.Choice(["none", "every", "transitions"]), default="none",
+    show_default=True, help="Print alerts instead of estimates: of every abnormal reading, or of"
+    " alarms that begin, change and end.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["bare", "cloudevents"]), default="bare",
+    show_default=True, help="How alerts are written.",
+)  # fmt: skip
+@click.option(
+    "--machine-number", metavar="N",
+    help="What your systems call the asset, in alerts; default: its name.",
+)  # fmt: skip
+@click.option(
+    "--alarm", "rules", multiple=True, callback=options.split_pairs, metavar="RULE=VALUE",
+    help="When an alarm begins and ends, with --alerts transitions: from_stage, on_delay_s, ...",
+)  # fmt: skip
 @options.version
 @options.server
 @options.tls_ca
@@ -61,6 +82,10 @@ def command(
     idle_exit_s: float | None,
     asset: str | None,
     models: tuple[str, ...],
+    emit: Emit,
+    form: Form,
+    machine_number: str | None,
+    rules: dict[str, str],
     version: int,
     address: str,
     tls_ca: Path | None,
@@ -74,6 +99,7 @@ def command(
     Examples:
       wearcast stream --asset Bearing1_4 --replay Test_set/Bearing1_4 --speed 100
       wearcast stream --replay plant.csv --speed max --model flow-forecast --model flow-outlier
+      wearcast stream --replay plant.csv --model flow-outlier --alerts transitions
 
     \b
     A line of JSON is one block:
@@ -84,9 +110,10 @@ def command(
     blocks of the asset, after those, behind a gap. Who sends a record again from its start has to
     say it.
 
-    Prints a line for each estimate, notices on stderr. What the server has stored of the asset
-    comes first; a stream that was stopped goes on where it was. Ctrl-C ends it in order; the
-    exit code is 4 if blocks were sent that a server which is away has not answered.
+    Prints a line for each estimate, or with --alerts a line of JSON for each alert; notices on
+    stderr. What the server has stored of the asset comes first; a stream that was stopped goes on
+    where it was. Ctrl-C ends it in order; the exit code is 4 if blocks were sent that a server
+    which is away has not answered.
     """
     if sum(given is not None for given in (stdin, replay, follow)) != 1:
         text = "give one of --replay PATH, --follow DIR or - (stdin)"
@@ -94,6 +121,7 @@ def command(
     options.spare_inputs(out, filter(None, [replay]))
     name = asset or _name_asset(replay or follow)
     times = _parse_speed(speed)
+    lines = AlertLines(emit, form, machine_number, rules)
     stop = _stop_on_signals()
     estimates: dict[str, list[Estimate]] = {model: [] for model in models}
     skipped: list[str] = []
@@ -107,6 +135,7 @@ def command(
             model: client.model(model, 0 if place else version)
             for place, model in enumerate(models)
         }
+        lines.check(list(contracts.values()))
         joined = join_contracts(list(contracts.values()))
         readings: Rows | None = None
         source: Source
@@ -121,10 +150,10 @@ def command(
             source = RowsReplay(readings, speed=times)
         events = client.monitor(
             source, asset=name, model=models, version=version,
-            age_at_start_s=age_at_start_s, stop=stop,
+            age_at_start_s=age_at_start_s, stop=stop, alarms=lines.rules,
         )  # fmt: skip
         try:
-            for estimate in _show(events, name, contracts, as_json=as_json):
+            for estimate in _show(events, name, contracts, lines, as_json=as_json):
                 if out is not None:  # else nothing is kept of a stream that may last for years
                     estimates[estimate.model].append(estimate)
         finally:
@@ -147,16 +176,20 @@ def _write(out: Path, results: Sequence[Result]) -> None:
 
 
 def _show(
-    events: Iterator[Estimate | Notice | Acknowledged],
+    events: Iterator[Event],
     asset: str,
     contracts: dict[str, Contract],
+    lines: AlertLines,
     *,
     as_json: bool,
 ) -> Iterator[Estimate]:
     """Print what comes, and give the estimates."""
     for event in events:
-        if isinstance(event, Estimate):
+        if lines.wanted and isinstance(event, Estimate | Alert):
+            lines.show(event, asset)
+        elif isinstance(event, Estimate):
             click.echo(format_line(event, asset, contracts[event.model], as_json=as_json))
+        if isinstance(event, Estimate):
             yield event
         elif isinstance(event, Notice):
             click.echo(f"{asset}: {event}", err=True)

@@ -101,6 +101,27 @@ def test_a_server_killed_between_two_forecasts_loses_and_repeats_nothing(
         assert mine == predict(plant_server.address, model)
 
 
+def test_a_stream_goes_on_where_an_earlier_one_ended(plant_server: RunningServer) -> None:
+    """Also on a server that knows nothing of it: blocks before are not asked for again."""
+    expected = {
+        model: [it for it in predict(plant_server.address, model) if it.sequence > 100]
+        for model in MODELS
+    }
+    with Client(plant_server.address) as client:
+        events = list(
+            client.monitor(
+                RowsReplay(ROWS, speed=0),
+                asset="goes on",
+                model=MODELS,
+                received={"tiny-forecast": 99, "tiny-outlier": 100},
+                acknowledged=100,
+            )
+        )
+    for model in MODELS:
+        mine = [it for it in events if isinstance(it, Estimate) and it.model == model]
+        assert mine == expected[model]
+
+
 def test_a_stream_with_models_that_do_not_go_together_is_refused(
     plant_server: RunningServer,
 ) -> None:

@@ -30,6 +30,7 @@ from wearcast.v1 import model_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
 SERVICE = "wearcast.v1.MachineHealthService"
+INGEST_SERVICE = "wearcast.v1.IngestService"
 
 
 def start_and_fail(*flags, models_dir, environment=None):
@@ -46,7 +47,7 @@ def start_and_fail(*flags, models_dir, environment=None):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("service", ["", SERVICE])
+@pytest.mark.parametrize("service", ["", SERVICE, INGEST_SERVICE])
 def test_health(channel, service):
     stub = health_pb2_grpc.HealthStub(channel)
     answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
@@ -64,7 +65,12 @@ def test_reflection(channel):
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     (answer,) = stub.ServerReflectionInfo(iter([request]))
     names = {service.name for service in answer.list_services_response.service}
-    assert names == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    assert names == {
+        SERVICE,
+        INGEST_SERVICE,
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
 
 
 def test_list_models(tmp_path):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from oracle import naive_estimates
 from tiny import wearing_block
 
-from wearcast.serving.store import KEPT_IN_MEMORY, SeriesKey, Store, StoreError
+from wearcast.serving.store import KEPT_IN_MEMORY, SeriesKey, Store
 from wearcast.signals.clock import format_time
-from wearcast.signals.errors import InputError
+from wearcast.signals.errors import InputError, StoreError
 from wearcast.signals.estimate import (
     Band,
     Crossing,

@@ -1,3 +1,4 @@
+from wearcast.v1 import alert_pb2 as _alert_pb2
 from wearcast.v1 import estimate_pb2 as _estimate_pb2
 from wearcast.v1 import model_pb2 as _model_pb2
 from wearcast.v1 import samples_pb2 as _samples_pb2
@@ -32,7 +33,7 @@ class MonitorRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[MonitorStart, _Mapping]] = ..., blocks: _Optional[_Union[_samples_pb2.BlockBatch, _Mapping]] = ...) -> None: ...
 
 class MonitorStart(_message.Message):
-    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence", "further_models", "acknowledged_sequence")
+    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence", "further_models", "acknowledged_sequence", "alarms", "alarms_by_tag")
     ASSET_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,8 @@ class MonitorStart(_message.Message):
     RECEIVED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     FURTHER_MODELS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ALARMS_FIELD_NUMBER: _ClassVar[int]
+    ALARMS_BY_TAG_FIELD_NUMBER: _ClassVar[int]
     asset: str
     model: str
     version: int
@@ -47,7 +50,9 @@ class MonitorStart(_message.Message):
     received_sequence: int
     further_models: _containers.RepeatedCompositeFieldContainer[FurtherModel]
     acknowledged_sequence: int
-    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ..., further_models: _Optional[_Iterable[_Union[FurtherModel, _Mapping]]] = ..., acknowledged_sequence: _Optional[int] = ...) -> None: ...
+    alarms: _alert_pb2.AlarmRules
+    alarms_by_tag: _containers.RepeatedCompositeFieldContainer[_alert_pb2.TagAlarmRules]
+    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ..., further_models: _Optional[_Iterable[_Union[FurtherModel, _Mapping]]] = ..., acknowledged_sequence: _Optional[int] = ..., alarms: _Optional[_Union[_alert_pb2.AlarmRules, _Mapping]] = ..., alarms_by_tag: _Optional[_Iterable[_Union[_alert_pb2.TagAlarmRules, _Mapping]]] = ...) -> None: ...
 
 class FurtherModel(_message.Message):
     __slots__ = ("model", "version", "received_sequence")
@@ -60,16 +65,18 @@ class FurtherModel(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., received_sequence: _Optional[int] = ...) -> None: ...
 
 class MonitorResponse(_message.Message):
-    __slots__ = ("started", "estimates", "acknowledgement", "notice")
+    __slots__ = ("started", "estimates", "acknowledgement", "notice", "alert")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    ALERT_FIELD_NUMBER: _ClassVar[int]
     started: MonitorStarted
     estimates: EstimateBatch
     acknowledgement: Acknowledgement
     notice: Notice
-    def __init__(self, started: _Optional[_Union[MonitorStarted, _Mapping]] = ..., estimates: _Optional[_Union[EstimateBatch, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
+    alert: _alert_pb2.Alert
+    def __init__(self, started: _Optional[_Union[MonitorStarted, _Mapping]] = ..., estimates: _Optional[_Union[EstimateBatch, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., alert: _Optional[_Union[_alert_pb2.Alert, _Mapping]] = ...) -> None: ...
 
 class MonitorStarted(_message.Message):
     __slots__ = ("version", "next_sequence", "acknowledged_sequence")

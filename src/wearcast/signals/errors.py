@@ -7,6 +7,7 @@
     +-- NotFoundError        nothing of that name here
     +-- BusyError            too much at once: try again later
     +-- UnreachableError     no server there: start it or mend the address
+    +-- StoreError           the store can't be read or written now: make room, or mend the disk
     +-- ReplacedError        another stream follows the same asset now: let it, or stop it
 
 Each carries the gRPC status it becomes on the wire and the exit code of the command line.
@@ -79,6 +80,13 @@ class UnreachableError(WearcastError):
     status = "UNAVAILABLE"
     exit_code = 4
     reason = "UNREACHABLE"
+
+
+class StoreError(WearcastError):
+    """The store can't be read or written now."""
+
+    status = "UNAVAILABLE"
+    reason = "STORE"
 
 
 class ReplacedError(WearcastError):
