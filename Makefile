@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test nightly test-protobuf6 lint protos bench dist clean
+.PHONY: help setup run test nightly test-protobuf6 lint protos bench soak dist clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 - /p' Makefile
@@ -60,6 +60,10 @@ bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, and a rol
 	$(PYTHON_VENV) benchmarks/predict_local.py
 	$(PYTHON_VENV) benchmarks/clean.py
 	$(PYTHON_VENV) benchmarks/rolling_forecast.py
+
+soak: $(VENV)/.test ## Let an edge service follow a simulated month: memory, files, nothing lost (2 minutes)
+	$(PYTHON_VENV) benchmarks/soak.py --days 30 --table sqlite
+	$(PYTHON_VENV) benchmarks/soak.py --days 30 --table csv
 
 dist: $(VENV)/.test ## Build wheel and source archive into dist/
 	rm -rf dist build

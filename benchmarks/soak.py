@@ -29,7 +29,7 @@ from soak_checks import Sample
 from wearcast.signals.simulation.plant_log import write_plant
 from wearcast.signals.simulation.plant_simulation import Plant, simulate_plant
 
-RESULTS = Path(__file__).parent / "results" / "soak.md"
+RESULTS = Path(__file__).parent / "results"
 WEARCAST = [sys.executable, "-m", "wearcast"]
 DAY_US = 86_400_000_000
 SAMPLE_S = 0.1
@@ -98,7 +98,8 @@ class Soak:
             with closing(sqlite3.connect(f"file:{self.edge}?mode=ro", uri=True)) as store:
                 query = "SELECT value FROM state WHERE name = 'progress'"
                 ((text,),) = store.execute(query).fetchall()
-                ((waiting,),) = store.execute("SELECT count(*) FROM outbox").fetchall()
+                query = "SELECT count(*), total(length(parcel)) FROM outbox"
+                ((waiting, outbox),) = store.execute(query).fetchall()
                 rows = 0
                 if self.table == "sqlite":
                     ((rows,),) = store.execute("SELECT count(*) FROM kept_rows").fetchall()
@@ -113,7 +114,8 @@ class Soak:
         if not resident or progress["origin_us"] is None:
             return None
         day = (progress["next_us"] - progress["origin_us"]) / DAY_US
-        return Sample(day, int(resident[0]) / 1024, size / 2**20, rows, waiting)
+        rss_mb = int(resident[0]) / 1024
+        return Sample(day, rss_mb, size / 2**20, rows, waiting, outbox / 2**20)
 
 
 @contextmanager
@@ -181,15 +183,18 @@ def describe_machine() -> str:
 
 def make_table(samples: list[Sample]) -> list[str]:
     """A line a day: how it was when the day had ended."""
-    lines = ["| day | RSS MB | store MB | rows | waiting parcels |", "|---|---|---|---|---|"]
+    lines = [
+        "| day | RSS MB | store MB | rows | waiting parcels | their MB |",
+        "|---|---|---|---|---|---|",
+    ]
     last: dict[int, Sample] = {}
     for sample in samples:
         last.setdefault(int(sample.day), sample)
     last[int(samples[-1].day)] = samples[-1]
-    return lines + [
-        f"| {day} | {it.rss_mb:.1f} | {it.store_mb:.2f} | {it.rows} | {it.waiting} |"
-        for day, it in last.items()
-    ]
+    for day, it in last.items():
+        sizes = f"{it.rss_mb:.1f} | {it.store_mb:.2f} | {it.rows}"
+        lines.append(f"| {day} | {sizes} | {it.waiting} | {it.outbox_mb:.2f} |")
+    return lines
 
 
 def main() -> None:
@@ -200,7 +205,7 @@ def main() -> None:
     parser.add_argument("--keep-days", type=float, default=7)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="for all files; default: one that is removed")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help="write results/soak-TABLE.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         soak = Soak((options.folder or Path(made)).resolve(), options.table, options.keep_days)
@@ -228,11 +233,11 @@ def main() -> None:
         "",
         *(problems or ["All checks of `benchmarks/soak_checks.py` hold."]),
         "",
-        f"Made by `python benchmarks/soak.py --days {options.days} --write`.",
+        f"Made by `python benchmarks/soak.py --days {options.days} --table {options.table}`.",
     ]
     print("\n".join(report))
     if options.write:
-        RESULTS.write_text("\n".join(report) + "\n")
+        (RESULTS / f"soak-{options.table}.md").write_text("\n".join(report) + "\n")
     if problems:
         sys.exit(1)
 

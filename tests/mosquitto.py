@@ -71,10 +71,19 @@ class Mosquitto:
         self.stop()
         self.start()
 
-    def publish(self, messages: Sequence[tuple[str, str | bytes]], *, retain: bool = False) -> None:
+    def publish(
+        self,
+        messages: Sequence[tuple[str, str | bytes]],
+        *,
+        retain: bool = False,
+        tls_ca: Path | None = None,
+    ) -> None:
         """With QoS 1; returns once the broker has them all."""
         paho.mqtt.publish.multiple(
-            [(topic, payload, 1, retain) for topic, payload in messages], self.host, self.port
+            [(topic, payload, 1, retain) for topic, payload in messages],
+            self.host,
+            self.port,
+            tls={"ca_certs": str(tls_ca)} if tls_ca else None,
         )
 
     @property

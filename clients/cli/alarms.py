@@ -59,7 +59,7 @@ def command(
             settings.asset,
             settings.alarms.default,
             settings.alarms.by_tag,
-            state=store.get("alarms", AlarmsState, AlarmsState()),
+            state=store.get("alarms", AlarmsState),
         )
         known = {view.tag for view in alarms.tags()}
         now_us = time.time_ns() // 1000
@@ -117,9 +117,7 @@ def _show(alarms: Alarms) -> None:
         if view.until_us:
             notes.append(f"shelved until {str(row['shelved_until'])[:19]}Z")
         stage = str(view.alarm_stage or "")
-        table.add_row(
-            view.tag.text, view.state, stage, since, str(view.raised), ", ".join(notes)
-        )
+        table.add_row(view.tag.text, view.state, stage, since, str(view.raised), ", ".join(notes))
     Console(width=120).print(table)
     flood = "; more come than a person can follow (a flood)" if alarms.in_flood else ""
     click.echo(f"{alarms.active} active{flood}")

@@ -9,7 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wearcast.clients.decode import Acknowledged, Notice
+from wearcast.clients.decode import Notice
+from wearcast.clients.monitor import Event
 from wearcast.clients.results import format_duration
 from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import Band, Estimate
@@ -26,7 +27,7 @@ _COLUMNS = 48
 
 
 def show_live(
-    events: Iterable[Estimate | Notice | Acknowledged],
+    events: Iterable[Event],
     contract: Contract,
     life: BearingLife,
     console: Console,

@@ -1,4 +1,4 @@
-"""`wearcast demo`: a server, a simulated bearing until it fails, a simulated plant with a leak."""
+"""`wearcast demo`: a server, a simulated bearing, a simulated plant, the edge service beside it."""
 
 import contextlib
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from wearcast.clients.cli import options
+from wearcast.clients.cli.demo_edge import show_edge
 from wearcast.clients.cli.demo_plant import FORECAST, OUTLIER, show_plant
 from wearcast.clients.cli.lines import format_line
 from wearcast.clients.cli.simulate import write_bearing
@@ -51,6 +52,8 @@ def command(
 ) -> None:
     """Show all of it: a server, a simulated bearing that runs to failure, and a plant with a leak.
 
+    The plant is streamed, and then watched by the edge service, which raises alarms and delivers.
+
     \b
     Example:
       wearcast demo --out out
@@ -77,14 +80,17 @@ def command(
                 files = write_results(out, Result(_ASSET, contract, estimates))
                 if not as_json:
                     click.echo(_describe(estimates, life))
-                plant = None
+                shown = {}
                 if {FORECAST, OUTLIER} <= {item.name for item in client.models()}:
-                    plant = show_plant(client, out, seed=seed, as_json=as_json)
-                    files += plant.files
+                    shown["plant"] = show_plant(client, out, seed=seed, as_json=as_json)
+                    store = _store_path(out)
+                    shown["edge"] = show_edge(address, store, out, seed=seed, as_json=as_json)
+                    files += [path for part in shown.values() for path in part.files]
     files += [_store_path(out), _log_path(out)]
     if as_json:
         summary = _summarise(estimates, life, files)
-        click.echo(json.dumps(summary if plant is None else summary | {"plant": plant.summary}))
+        parts = {name: part.summary for name, part in shown.items()}
+        click.echo(json.dumps(summary | parts))
         return
     if not can_plot():
         click.echo("no plot: it needs matplotlib (pip install 'wearcast[plot]')", err=True)

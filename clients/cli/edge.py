@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from wearcast.clients.cli.units import format_unit
+
 
 @click.command()
 @click.option(
@@ -22,7 +24,11 @@ import click
     "--format", "form", type=click.Choice(["bare", "cloudevents"]),
     help="How an alert is written. Wins over the file.",
 )  # fmt: skip
-def command(*, config: Path, emit: str | None, form: str | None) -> None:
+@click.option(
+    "--systemd", is_flag=True,
+    help="Print a unit of systemd that runs the service from boot on, and end.",
+)  # fmt: skip
+def command(*, config: Path, emit: str | None, form: str | None, systemd: bool) -> None:
     """Run beside a plant, unattended: read sensors, keep, judge, forecast, alert and send on.
 
     \b
@@ -45,12 +51,16 @@ def command(*, config: Path, emit: str | None, form: str | None) -> None:
     from wearcast.clients.edge.starting import run_edge  # noqa: PLC0415
 
     settings = load_edge_settings(config)
+    if systemd:
+        click.echo(format_unit("edge", config), nl=False)
+        return
     given = {"emit": emit, "format": form}
     alerts = {name: value for name, value in given.items() if value}
     settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update=alerts)})
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    logging.getLogger("asyncua").setLevel(logging.WARNING)  # it tells every message
     stop = threading.Event()
 
     def handle(number: int, _frame: object) -> None:
@@ -59,4 +69,5 @@ def command(*, config: Path, emit: str | None, form: str | None) -> None:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    run_edge(settings, stop)
+    retrain = [sys.executable, "-m", "wearcast", "retrain", "--config", str(config)]
+    run_edge(settings, stop, retrain=retrain)

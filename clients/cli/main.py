@@ -21,6 +21,9 @@ VERBS = {
     "stream": "Follow one asset live.",
     "edge": "Run beside a plant, unattended.",
     "doctor": "Say what is wrong with the setup of an edge service.",
+    "retrain": "Train the models of an edge service anew.",
+    "history": "Export the rows that an edge service keeps.",
+    "bench": "Measure how fast this machine is.",
     "alarms": "Show, acknowledge and shelve the alarms of an edge service.",
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wearcast.clients.cli.units import format_unit
+
 
 @click.command()
 @click.argument("models_dir", required=False, type=click.Path(path_type=Path))
@@ -30,8 +32,12 @@ import click
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="TOML file with the same names, in snake_case.",
 )
+@click.option(
+    "--systemd", is_flag=True,
+    help="Print a unit of systemd that serves by --config from boot on, and end.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
-def command(*, config: Path | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
+def command(*, config: Path | None, systemd: bool, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
     """Serve the models in MODELS_DIR, or the bundled ones, until SIGTERM.
 
     \b
@@ -48,6 +54,12 @@ def command(*, config: Path | None, as_json: bool, **flags: Any) -> None:  # noq
         settings = load_settings(config, flags)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if systemd:
+        if config is None:
+            text = "--systemd: expected --config FILE, got none"
+            raise click.UsageError(text)
+        click.echo(format_unit("serve", config), nl=False)
+        return
 
     def ready(address: str, models: list[tuple[str, int]]) -> None:
         names = [f"{name}/{version}" for name, version in models]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """driven: the time is that of the newest readings, so a record is replayed as fast as it runs."""
+    """driven: it stands still until it is told a time, as where readings of a record tell it."""
 
     driven: bool
 

@@ -3,15 +3,18 @@
 import logging
 import random
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from wearcast.clients.edge.carriers.carrier import Carrier, PostponedError, RefusedError
 from wearcast.clients.edge.outbox import Outbox
-from wearcast.signals.errors import WearcastError
+from wearcast.signals.errors import StoreError, WearcastError
 
 _LOG = logging.getLogger(__name__)
 # Parcels are told by `wake`; what another process put there is found at the next look.
 _LOOK_S = 60.0
+# So many parcels are forgotten at once: each time the disk is waited for.
+_MOST_SENT = 20
 # A receiver that names a later time than this is asked at this time.
 _LONGEST_WAIT_S = 3600.0
 _DOUBLINGS = 30
@@ -45,6 +48,7 @@ class Courier:
         self._changed = threading.Condition()
         self._asked = 1  # how often `wake` was called, and the start
         self._done = 0  # up to which of those all that waited is gone
+        self._sent: list[int] = []  # acknowledged, and still in the outbox
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
@@ -98,12 +102,15 @@ class Courier:
                 self._clear()
                 self._wait_for_more(asked)
         if outbox is not None:
+            with suppress(StoreError):  # they are sent again, and known by their keys
+                self._forget_sent(outbox)
             outbox.close()
 
     def _send_oldest(self, outbox: Outbox) -> bool:
         """Send one parcel; False: none waits."""
-        oldest = outbox.oldest_parcel()
+        oldest = outbox.oldest_parcel(max(self._sent, default=0))
         if oldest is None:
+            self._forget_sent(outbox)
             return False
         number, parcel = oldest
         try:
@@ -111,10 +118,20 @@ class Courier:
         except RefusedError as error:
             _LOG.error("parcel %s is parked: %s", parcel.key, error)
             outbox.refuse(number, str(error))
+        except WearcastError:
+            self._forget_sent(outbox)
+            raise
         else:
-            outbox.sent(number)
+            self._sent.append(number)
+            if len(self._sent) >= _MOST_SENT:
+                self._forget_sent(outbox)
         self._clear()
         return True
+
+    def _forget_sent(self, outbox: Outbox) -> None:
+        if self._sent:
+            outbox.sent(*self._sent)
+            self._sent.clear()
 
     def _wait_for_more(self, asked: int) -> None:
         with self._changed:

@@ -31,11 +31,9 @@ class Criteria:
         self._channels = list(settings.channels)
         self._every_us = round(settings.schedule.criteria_days * _DAY_US)
         self._look_back_us = round(settings.store.keep_days * _DAY_US)
-        self.bounds: dict[str, tuple[float, float]] = store.get(
-            _BOUNDS, dict[str, tuple[float, float]], {}
-        )
+        self.bounds = store.get(_BOUNDS, dict[str, tuple[float, float]]) or {}
 
-    def refresh(self, now_us: int) -> bool:
+    def refresh(self) -> bool:
         """Fit anew if it is time; the first time once a day has been seen. Whether it was done."""
         progress = self._progress
         if progress.origin_us is None or progress.next_us is None:
@@ -46,7 +44,8 @@ class Criteria:
         if progress.next_us < due_us:
             return False
         progress.criteria_us = progress.next_us
-        self.bounds = self._fit(progress.next_us)
+        # Where too little was read to tell, the old ones stay in force.
+        self.bounds = self.bounds | self._fit(progress.next_us)
         self._store.put(_BOUNDS, self.bounds)
         _LOG.info("bounds of usual readings, fitted anew: %s", self.bounds)
         return True

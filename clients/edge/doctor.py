@@ -104,7 +104,7 @@ def _examine_store(settings: EdgeSettings) -> Iterator[Finding]:
 
 def _examine_rows(settings: EdgeSettings, store: EdgeStore) -> Finding:
     size = f"{store.size_bytes() / 2**20:.1f} MB"
-    progress = store.get("progress", Progress | None, None)  # type: ignore[arg-type]
+    progress = store.get("progress", Progress)
     newest_us = store.table.newest_us()
     if progress is None or newest_us is None:
         return Finding("store", Verdict.WARNING, f"{settings.store.path}: {size}, no row yet")
@@ -141,7 +141,7 @@ def _examine_clock(settings: EdgeSettings) -> Iterator[Finding]:
 
 
 def _ask_time_service() -> str:
-    """"yes", "no", or "" where systemd does not run."""
+    """Gives "yes" or "no", or "" where systemd does not run."""
     command = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
     try:
         done = subprocess.run(  # noqa: S603

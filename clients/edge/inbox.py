@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from wearcast.clients.edge.readings import Batch, Source
 
 _WAITING = 64
+# A source that may have readings of the past is waited for so long; it may be away for days.
+_PATIENCE_S = 300.0
 # What is stored at once is held in memory once more; a file of the past is handed on in chunks.
 _MOST_READINGS = 2_000
 
@@ -24,6 +26,8 @@ class Inbox:
         self._queue: queue.Queue[Batch | None] = queue.Queue(_WAITING)
         self._held: list[Batch] = []
         self._newest_us: dict[str, int] = {}
+        self._behind = {source.name for source in sources}
+        self._heard_s = {source.name: time.monotonic() for source in sources}
         self._failures: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
@@ -40,22 +44,22 @@ class Inbox:
 
     def take(self, wait_s: float) -> list[Batch]:
         """What waits, after waiting for some; the same again until `stored` is called."""
-        if not self._held:
-            try:
+        # Before the queue is emptied: what a source had put by then is among what is taken.
+        behind = {source.name for source in self._sources if self._is_behind(source)}
+        try:
+            if not self._held:
                 self._hold(self._queue.get(timeout=wait_s))
-            except queue.Empty:
-                return []
-        while len(self._held) < _WAITING and self._count_held() < _MOST_READINGS:
-            try:
+            while len(self._held) < _WAITING and self._count_held() < _MOST_READINGS:
                 self._hold(self._queue.get_nowait())
-            except queue.Empty:
-                break
+        except queue.Empty:
+            self._behind = behind
         return list(self._held)
 
     def stored(self) -> None:
         """Acknowledge what was taken."""
         held, self._held = self._held, []
         for batch in held:
+            self._heard_s[batch.source] = time.monotonic()
             for reading in batch.readings:
                 newest_us = self._newest_us.get(batch.source, reading.time_us)
                 self._newest_us[batch.source] = max(newest_us, reading.time_us)
@@ -78,13 +82,8 @@ class Inbox:
         now_us: by the machine's clock; None: time is that of the newest readings.
         """
         if now_us is not None:
-            behind = [
-                self._newest_us.get(source.name)
-                for source in self._sources
-                if not (source.caught_up or source.ended) and self._is_alive(source)
-            ]
-            known = [time_us for time_us in behind if time_us is not None]
-            return None if len(known) < len(behind) else min([now_us, *known])
+            known = [self._newest_us[name] for name in self._behind if name in self._newest_us]
+            return None if len(known) < len(self._behind) else min([now_us, *known])
         if not self._newest_us:
             return None
         if self.ended:
@@ -92,7 +91,7 @@ class Inbox:
         newest = [
             self._newest_us.get(source.name)
             for source in self._sources
-            if not source.ended
+            if not source.ended and self._is_alive(source)
         ]
         known = [time_us for time_us in newest if time_us is not None]
         return None if len(known) < len(newest) else min(known, default=None)
@@ -119,6 +118,12 @@ class Inbox:
     def _hold(self, batch: Batch | None) -> None:
         if batch is not None:
             self._held.append(batch)
+
+    def _is_behind(self, source: Source) -> bool:
+        """Whether readings of the past may still come, and soon."""
+        if source.caught_up or source.ended or not self._is_alive(source):
+            return False
+        return time.monotonic() - self._heard_s[source.name] < _PATIENCE_S
 
     def _is_alive(self, source: Source) -> bool:
         return source.name not in self._failures

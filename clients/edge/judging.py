@@ -52,7 +52,7 @@ class Judge:
             settings.asset,
             settings.alarms.default,
             settings.alarms.by_tag,
-            state=store.get(_ALARMS, AlarmsState | None, None),
+            state=store.get(_ALARMS, AlarmsState),
             step_s=settings.step_s,
         )
         models.resume(self._answered, numbering)
@@ -99,7 +99,7 @@ class Judge:
 
     def untold(self) -> list[Alert]:
         """Alerts that have not been written out."""
-        return self._store.get(_UNTOLD, list[Alert], [])
+        return self._store.get(_UNTOLD, list[Alert]) or []
 
     def forget_told(self) -> None:
         """All of them have been. Called in a transaction."""
@@ -122,9 +122,7 @@ class Judge:
             for item in estimate.outlier.stages
         }
         points = self._store.table.columns.points
-        stages = tuple(
-            said.get(point, old) for point, old in zip(points, row.stages, strict=True)
-        )
+        stages = tuple(said.get(point, old) for point, old in zip(points, row.stages, strict=True))
         return PlantRow(row.time_us, row.readings, row.predictions, stages, row.quality)
 
     def _watch(self, row: PlantRow, estimate: Estimate) -> list[Alert]:

@@ -57,9 +57,10 @@ class Outbox:
             return number, msgspec.json.decode(text, type=Parcel)
         return None
 
-    def sent(self, number: int) -> None:
-        """Forget a parcel: the server has it."""
-        self._database.change("DELETE FROM outbox WHERE id = ?", (number,))
+    def sent(self, *numbers: int) -> None:
+        """Forget parcels: the server has them."""
+        rows = [(number,) for number in numbers]
+        self._database.change_many("DELETE FROM outbox WHERE id = ?", rows)
 
     def refuse(self, number: int, reason: str) -> None:
         """Park a parcel that the server will never take, with its reason."""

@@ -1,7 +1,7 @@
 """What is sent to the central server, and when: parcels put into the outbox.
 
-- Rows of ten minutes, a minute after their end, whether complete or not; with them earlier rows that
-  have changed since they were sent.
+- Rows of ten minutes, a minute after their end, whether complete or not; with them earlier rows
+  that have changed since they were sent.
 - The rows of a day, after its end.
 - Each forecast, and alerts, as soon as they are known.
 """
@@ -108,9 +108,7 @@ class Sender:
     def _stretch(self, span: Span, now_us: int) -> Span:
         """The ten minutes; or, long ago and without rows, with as many days behind them."""
         end_us = span.end_us
-        while end_us < now_us - _LONG_AGO_US and not self._store.table.read(
-            span.first_us, end_us
-        ):
+        while end_us < now_us - _LONG_AGO_US and not self._store.table.read(span.first_us, end_us):
             whole, end_us = Span(span.first_us, end_us), end_us + _LONG_AGO_US
             span = whole
         return span

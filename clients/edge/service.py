@@ -19,12 +19,14 @@ from wearcast.clients.edge.judging import Judge, Said
 from wearcast.clients.edge.models import Models
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.readings import Source
+from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.sending import Sender
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.steps import Steps
 from wearcast.clients.edge.store import EdgeStore
 from wearcast.clients.edge.upkeep import Upkeep
 from wearcast.signals.alerts import Alert
+from wearcast.signals.contract import Contract
 from wearcast.signals.errors import StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ _TICK_S = 1.0
 # Steps that are closed before the schedule has its turn: those of an hour. Each turn waits some
 # times for the disk, so this is what a record is caught up with by.
 _MOST_STEPS = 60
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 30
 _PROGRESS = "progress"
 _POSITION = "position of "
 
@@ -58,6 +60,7 @@ class Service:
         tell: Tell,
         wake_courier: Callable[[], None] = lambda: None,
         beat: Callable[[str], None] = lambda _: None,
+        retrainer: Retrainer | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -67,6 +70,7 @@ class Service:
         self._tell = tell
         self._wake_courier = wake_courier
         self._beat = beat
+        self._retrainer = retrainer
         self._step_us = round(settings.step_s * 1e6)
         self._grace_us = round(settings.grace_s * 1e6)
         self._replays = settings.clock == "readings"
@@ -78,7 +82,7 @@ class Service:
     def start(self) -> None:
         """Let the sources begin to read."""
         positions = {
-            source.name: self._store.get(_POSITION + source.name, object, None)
+            source.name: self._store.get(_POSITION + source.name, object)
             for source in self._sources
         }
         self._inbox.start(positions)
@@ -86,18 +90,19 @@ class Service:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set or all sources have ended."""
         self.start()
-        pause_s = 0.0
+        failures = 0
         try:
-            while not stop.wait(pause_s):
+            while not stop.is_set():
                 try:
                     busy = self.turn(_TICK_S)
                 except StoreError as error:
                     # Nothing is acknowledged, and all that was half done is undone.
-                    pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s + 1)
                     self._report(str(error))
+                    self._rest(stop, failures)
                     self._reload()
+                    failures += 1
                     continue
-                pause_s = 0.0
+                failures = 0
                 self._report("")
                 if self._inbox.ended and not busy:
                     return
@@ -108,6 +113,8 @@ class Service:
         """Let sources and models go; the store stays open."""
         self._inbox.close()
         self._models.close()
+        if self._retrainer:
+            self._retrainer.close()
 
     def turn(self, wait_s: float = 0.0) -> bool:
         """Do all that is to be done now; whether anything was.
@@ -115,19 +122,26 @@ class Service:
         Raises:
             StoreError: the store can't be written now. All is as it was before what failed.
         """
-        self._beat(self.problem or "ok")
         took = self._take_in(wait_s)
         with self._store.transaction():
             done = obey(self._store, self._judge, self._now_us())
+        self._renew_models()
         busy = took or done
         while self._advance():
             busy = True
         return busy
 
     @property
+    def contracts(self) -> list[Contract]:
+        """Of the models in use."""
+        return self._models.contracts
+
+    @property
     def problems(self) -> dict[str, str]:
         """What is wrong now, by part."""
         own = {"store": self.problem, "models": self._models.problem}
+        if self._retrainer:
+            own["retraining"] = self._retrainer.problem
         return self._inbox.problems | {part: text for part, text in own.items() if text}
 
     def _now_us(self) -> int:
@@ -136,7 +150,7 @@ class Service:
     def _load(self) -> None:
         """Take up where the store says."""
         store, settings = self._store, self._settings
-        stored = store.get(_PROGRESS, Progress, None)
+        stored = store.get(_PROGRESS, Progress)
         self._progress = progress = stored or Progress(began_us=self._now_us())
         self._saved = msgspec.json.encode(stored)
         if isinstance(self._clock, DrivenClock):
@@ -156,6 +170,18 @@ class Service:
             return None
         numbering = Numbering(origin_us, self._step_us)
         return Judge(self._store, self._progress, self._settings, self._models, numbering)
+
+    def _renew_models(self) -> None:
+        """Go on with models that have been trained anew, at the same row."""
+        if self._retrainer is None:
+            return
+        models = self._retrainer.turn(self._progress, self._now_us())
+        if models is not None:
+            old, self._models = self._models, models
+            old.close()
+            with self._store.transaction():
+                self._save()
+            self._load()
 
     def _reload(self) -> None:
         try:
@@ -177,6 +203,7 @@ class Service:
 
     def _advance(self) -> bool:
         """Close some steps, judge them, and send what is due then; whether there was anything."""
+        self._beat(self.problem or "ok")
         if self._replays and isinstance(self._clock, DrivenClock):
             horizon_us = self._inbox.horizon_us(None, self._step_us)
             self._clock.drive(horizon_us or 0)
@@ -208,7 +235,7 @@ class Service:
             self._sender.send_alerts(said.alerts, now_us)
             self._sender.send_forecasts(said.forecasts, now_us)
             sent = self._sender.send_due(now_us)
-            self._criteria.refresh(now_us)
+            self._criteria.refresh()
             self._upkeep.purge(now_us)
             self._save()
         self._upkeep.maintain(now_us)
@@ -230,6 +257,13 @@ class Service:
             self._tell(untold)
             with self._store.transaction():
                 self._judge.forget_told()
+
+    def _rest(self, stop: threading.Event, failures: int) -> None:
+        """A pause, longer after each failure; alive all the same."""
+        for _ in range(min(2**failures, _LONGEST_PAUSE_S)):
+            self._beat(self.problem)
+            if stop.wait(1.0):
+                return
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:

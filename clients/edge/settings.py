@@ -106,7 +106,7 @@ class ScheduleSettings(_Table):
     """When things are done that do not hang on a row."""
 
     send_delay_s: Annotated[float, Field(ge=0, lt=600)] = 60
-    """How long after the end of ten minutes, or of a day, it is sent: 60 gives minutes 1, 11, ..."""
+    """How long after the end of ten minutes, or a day, it is sent; 60: at minutes 1, 11, ..."""
     criteria_days: Days = 91
     """How often the bounds of usual readings are fitted anew."""
     retrain_days: Days = 365
@@ -214,8 +214,9 @@ def load_edge_settings(config: Path) -> EdgeSettings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return env_settings, InitSettingsSource(settings_cls, table)
 
+    nothing: dict[str, Any] = {}  # all comes from the sources above
     try:
-        return Layered()
+        return Layered(**nothing)
     except ValidationError as error:
         problems = "; ".join(_explain(item) for item in error.errors())
         raise InputError("config", "settings as in docs/edge.md", problems) from error

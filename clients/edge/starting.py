@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wearcast.clients.edge.carriers import open_carrier
 from wearcast.clients.edge.clock import Clock, DrivenClock, SystemClock
@@ -11,6 +11,7 @@ from wearcast.clients.edge.courier import Courier
 from wearcast.clients.edge.models import LocalModels, Models, NoModels, check_fit
 from wearcast.clients.edge.notify import Notifier
 from wearcast.clients.edge.remote_models import RemoteModels, fetch_contracts
+from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.service import Service
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.sources import open_source
@@ -19,17 +20,24 @@ from wearcast.clients.edge.store_file import open_store, reopen_store
 from wearcast.clients.edge.telling import AlertWriter
 from wearcast.signals.alarm_rules import Tag, check_tags
 from wearcast.signals.contract import Contract
-from wearcast.signals.errors import UnreachableError
+from wearcast.signals.errors import MismatchError, StoreError, UnreachableError
 from wearcast.signals.plant_table import Columns, make_columns
 
 _LOG = logging.getLogger(__name__)
 _CONTRACTS = "contracts"
 
 
-def run_edge(settings: EdgeSettings, stop: threading.Event, clock: Clock | None = None) -> None:
+def run_edge(
+    settings: EdgeSettings,
+    stop: threading.Event,
+    clock: Clock | None = None,
+    *,
+    retrain: Sequence[str] = (),
+) -> None:
     """Run the service until `stop` is set, or until its sources have ended for good.
 
-    clock: what the settings say, unless another one is given.
+    clock: what the settings say, unless another one is given. retrain: the command that trains
+    models anew when it is time; without it nothing does.
 
     Raises:
         InputError: a setting is not what it should be, or the store is another program's.
@@ -54,6 +62,7 @@ def run_edge(settings: EdgeSettings, stop: threading.Event, clock: Clock | None 
             tell=AlertWriter(settings),
             wake_courier=courier.wake if courier else lambda: None,
             beat=notifier.beat,
+            retrainer=_make_retrainer(settings, store, retrain),
         )
         notifier.ready()
         service.run(stop)
@@ -62,6 +71,25 @@ def run_edge(settings: EdgeSettings, stop: threading.Event, clock: Clock | None 
         while courier and settings.clock == "readings" and not stop.is_set():
             if courier.wait(1.0):
                 break
+        with contextlib.suppress(StoreError):
+            store.maintain()
+
+
+def _make_retrainer(
+    settings: EdgeSettings, store: EdgeStore, command: Sequence[str]
+) -> Retrainer | None:
+    if not command or not settings.schedule.retrain:
+        return None
+
+    def open_newest() -> Models:
+        models = open_models(settings)
+        if find_columns(settings, models) != store.table.columns:
+            expected = "the detectors of those in use; others take a restart"
+            names = ", ".join(f"{it.name}/{it.version}" for it in models.contracts)
+            raise MismatchError("models", expected, names)
+        return models
+
+    return Retrainer(settings, command, open_newest)
 
 
 def open_models(settings: EdgeSettings) -> Models:
@@ -75,10 +103,19 @@ def open_models(settings: EdgeSettings) -> Models:
         models = RemoteModels(settings, _find_contracts(settings), lambda: reopen_store(path))
     else:
         models = LocalModels(wanted.names, wanted.dir)
-    check_fit(models.contracts, settings.channels, settings.step_s)
-    points = make_columns(models.contracts).points
-    check_tags(settings.alarms.by_tag, [Tag(*point) for point in points])
+    check_models(settings, models.contracts)
     return models
+
+
+def check_models(settings: EdgeSettings, contracts: list[Contract]) -> None:
+    """Whether these models fit the plant, and have the tags that alarms have rules for.
+
+    Raises:
+        InputError, MismatchError: they don't.
+    """
+    check_fit(contracts, settings.channels, settings.step_s)
+    points = make_columns(contracts).points
+    check_tags(settings.alarms.by_tag, [Tag(*point) for point in points])
 
 
 def _find_contracts(settings: EdgeSettings) -> list[Contract]:
@@ -90,7 +127,7 @@ def _find_contracts(settings: EdgeSettings) -> list[Contract]:
         if not settings.store.path.exists():
             raise
         with contextlib.closing(reopen_store(settings.store.path)) as store:
-            known = store.get(_CONTRACTS, list[str], [])
+            known = store.get(_CONTRACTS, list[str]) or []
         contracts = [Contract.from_json(text) for text in known]
         if [contract.name for contract in contracts] != list(settings.models.names):
             raise

@@ -124,7 +124,7 @@ class Steps:
     def _take_late(self, reading: Reading, now_us: int) -> None:
         begin_us = self.begin_of(reading.time_us)
         around = self._store.pending(reading.time_us, reading.time_us + 1)
-        if any(known.channel == reading.channel for known in around):
+        if reading.value in [known.value for known in around if known.channel == reading.channel]:
             return  # sent again
         rows = self._store.table.read(begin_us, begin_us + self._step_us)
         row = rows[0] if rows else self._make_row(begin_us, [], {}, off=False)
@@ -143,7 +143,8 @@ class Steps:
             begin_us, tuple(values), row.predictions, row.stages, tuple(sorted(flags))
         )
         self._store.table.write([changed])
-        self._store.add_readings([reading])
+        for rest in self._store.add_readings([reading]):
+            self._store.keep_spare(rest, now_us)
         if begin_us not in self._progress.late_us:
             self._progress.late_us.append(begin_us)
 

@@ -79,11 +79,11 @@ class EdgeStore:
         with self._database.transaction():
             yield
 
-    def get(self, name: str, kind: type[Value], default: Value) -> Value:
-        """The value that was put under a name, as that type."""
+    def get(self, name: str, kind: type[Value]) -> Value | None:
+        """The value that was put under a name, as that type; None: there is none."""
         for (text,) in self._database.execute("SELECT value FROM state WHERE name = ?", (name,)):
             return msgspec.json.decode(text, type=kind)
-        return default
+        return None
 
     def put(self, name: str, value: object) -> None:
         """Keep a value under a name: whatever msgspec turns into JSON."""

@@ -77,7 +77,7 @@ def reopen_store(path: Path) -> EdgeStore:
         check_owner(database)
         database.prepare()
         store = EdgeStore(database, SqliteTable(database, Columns(())))
-        made = store.get(_MADE, Made | None, None)  # type: ignore[arg-type]
+        made = store.get(_MADE, Made)
         if made is None:
             raise InputError("store", EXPECTED, f"{path}: an empty one")  # noqa: TRY301
         store.table = _make_table(database, made)
@@ -115,7 +115,7 @@ def _make_table(database: Database, made: Made) -> Table:
 
 def _check_made(store: EdgeStore, made: Made) -> None:
     """Refuse to mix rows of two kinds of tables, or readings of two units."""
-    last = store.get(_MADE, Made | None, None)  # type: ignore[arg-type]
+    last = store.get(_MADE, Made)
     if last is None:
         return
     advice = "begin a new store"

@@ -100,7 +100,14 @@ def _is_empty(database: Database) -> bool:
     return database.execute("SELECT count(*) FROM sqlite_schema") == [(0,)]
 
 
-def _check_owner(database: Database) -> None:
+def check_owner(database: Database) -> None:
+    """Refuse what is no store; reads only.
+
+    Raises:
+        InputError: the file is another program's, or of another format.
+        DamagedError: it is no sound database.
+        StoreError: it can't be read now.
+    """
     ((application,),) = database.execute("PRAGMA application_id")
     ((version,),) = database.execute("PRAGMA user_version")
     if application != _APPLICATION_ID:

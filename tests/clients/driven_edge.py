@@ -1,4 +1,4 @@
-"""An edge service whose clock and readings the test drives, on a real store and real tiny models."""
+"""An edge service whose clock and readings the test drives; its store and models are real."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from wearcast.clients.edge.clock import DrivenClock
 from wearcast.clients.edge.courier import Courier
 from wearcast.clients.edge.models import LocalModels, NoModels
 from wearcast.clients.edge.readings import Batch, Reading
+from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.service import Service
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.starting import find_columns
@@ -36,17 +37,21 @@ class Hand:
         self.problem = ""
         self.caught_up = True
         self.ended = False
+        self.given: list[Reading] = []
         self.acknowledged: list[Reading] = []
         self.position: object = None
+        self.runs = threading.Event()
         self._put: Callable[[Batch], None] | None = None
 
     def run(self, position: object, put: Callable[[Batch], None], stop: threading.Event) -> None:
         self.position = position
         self._put = put
+        self.runs.set()
         stop.wait()
 
     def give(self, *readings: Reading, position: object = None) -> None:
         taken = list(readings)
+        self.given += taken
         self._put(Batch(self.name, taken, position, lambda: self.acknowledged.extend(taken)))
 
 
@@ -61,6 +66,7 @@ class Edge:
         models_dir: Path | None = None,
         clock: DrivenClock | None = None,
         clock_kind: str = "system",
+        retrain: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         self.settings = EdgeSettings(
@@ -87,12 +93,22 @@ class Edge:
             set_aside=True,
         )
         self.told: list[Alert] = []
+        self.retrainer = (
+            Retrainer(self.settings, retrain, lambda: LocalModels(names, models_dir))
+            if retrain
+            else None
+        )
         self.service = Service(
-            self.settings, self.store, [self.hand], models, self.clock, tell=self.told.extend
+            self.settings,
+            self.store,
+            [self.hand],
+            models,
+            self.clock,
+            tell=self.told.extend,
+            retrainer=self.retrainer,
         )
         self.service.start()
-        while self.hand._put is None:  # its thread is about to run
-            threading.Event().wait(0.001)
+        assert self.hand.runs.wait(10)
 
     def __enter__(self) -> Self:
         return self
@@ -134,5 +150,3 @@ class Edge:
             if kind in {None, parcel.kind}:
                 found.append(parcel)
         return found
-
-

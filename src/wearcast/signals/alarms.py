@@ -17,9 +17,9 @@ very time of the one before is the same reading, and is passed over.
 States are those of ANSI/ISA-18.2-2016 (IEC 62682), see `alarm_state` and docs/alarms.md.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from wearcast.signals.alarm_rules import AlarmRules, Tag
@@ -54,14 +54,14 @@ class Alarms:
         self._asset = asset
         self._rules = rules
         self._by_tag = dict(by_tag)
-        self._state = copy.deepcopy(state) if state else AlarmsState()
+        self._state = _copy(state) if state else AlarmsState()
         self._tags = {Tag(item.detector, item.channel): item for item in self._state.tags}
         self._step_us = round(step_s * 1e6)
 
     @property
     def state(self) -> AlarmsState:
         """A copy of all that is remembered."""
-        return copy.deepcopy(self._state)
+        return _copy(self._state)
 
     def update(self, estimate: Estimate) -> list[Alert]:
         """Take the next estimate; give what people must be told.
@@ -173,14 +173,16 @@ class Alarms:
         return known
 
     def _rules_of(self, known: TagState) -> AlarmRules:
+        if not self._by_tag:
+            return self._rules
         return self._by_tag.get(Tag(known.detector, known.channel).text, self._rules)
 
     def _level(self, known: TagState) -> int:
         """Stage of the alarm: the highest level that is on; 0: none."""
-        lowest = self._rules_of(known).from_stage
-        return max(
-            (place + 1 for place in range(lowest - 1, SEVERE) if known.levels[place]), default=0
-        )
+        for stage in range(SEVERE, self._rules_of(known).from_stage - 1, -1):
+            if known.levels[stage - 1]:
+                return stage
+        return 0
 
     def _follow(
         self, known: TagState, reading: DetectorStage, time_us: int
@@ -221,6 +223,11 @@ class Alarms:
             state.flood = True
         elif len(state.raised_us) < rules.flood_count / 2:
             state.flood = False
+
+
+def _copy(state: AlarmsState) -> AlarmsState:
+    # Several times faster than copy.deepcopy.
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=AlarmsState)
 
 
 def _climb(

@@ -55,7 +55,7 @@ def day_of(time_us: int, zone: ZoneInfo) -> Span:
 
 
 def days_from(first_us: int, end_us: int, zone: ZoneInfo) -> Iterator[Span]:
-    """Days, one after the other, from the one that `first_us` lies in; none that ends after `end_us`."""
+    """Days, one after the other, from the one that `first_us` lies in, up to `end_us`."""
     span = day_of(first_us, zone)
     while span.end_us <= end_us:
         yield span

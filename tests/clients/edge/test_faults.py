@@ -18,11 +18,12 @@ from mosquitto import Mosquitto, needs_mosquitto
 from program import start
 from running import running_server
 from tiny_plant import MINUTE_US, MONDAY_US, write_plant_models
+from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge.readings import Reading
 from wearcast.signals.clock import format_time
 
-_LONG_S = 240
+_KILLS, _PART = 20, 500
 RULES = {"on_delay_s": 300, "off_delay_s": 300}
 _CONFIG = """
 asset = "pump"
@@ -76,25 +77,23 @@ def make_rows(count: int) -> list[tuple[int, float | None, float]]:
     return rows
 
 
-def publish(rows, broker: Mosquitto) -> None:
-    """Each row as a message; returns once the broker has acknowledged all of them."""
-    client = mqtt.Client(
-        mqtt.CallbackAPIVersion.VERSION2, client_id="plant", clean_session=False
-    )
+def publish(rows, broker: Mosquitto, turns: threading.Semaphore) -> None:
+    """Each row as a message, a part each turn, until the broker has acknowledged all of them."""
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="plant", clean_session=False)
     client.reconnect_delay_set(1, 1)
+    acknowledged = []
+    client.on_publish = lambda *told: acknowledged.append(told[2])
     client.connect(broker.host, broker.port)
     client.loop_start()
     try:
-        sent = []
         for number, (time_us, flow, pressure) in enumerate(rows):
-            text = json.dumps(
-                {"time": format_time(time_us), "values": {"flow": flow, "pressure": pressure}}
-            )
-            sent.append(client.publish("plant/pump", text, qos=1))
-            if number % 100 == 99:
-                time.sleep(0.4)  # so that every kill meets work
-        for item in sent:
-            item.wait_for_publish(_LONG_S)
+            if number % _PART == 0:
+                turns.acquire()
+            values = {"flow": flow, "pressure": pressure}
+            text = json.dumps({"time": format_time(time_us), "values": values})
+            # Without a connection it is kept, and sent with the next one.
+            client.publish("plant/pump", text, qos=1)
+        wait_until(lambda: len(acknowledged) == len(rows))
     finally:
         client.loop_stop()
         client.disconnect()
@@ -112,8 +111,9 @@ def read_central(store: Path) -> dict[str, list[tuple]]:
         }
 
 
-def run_undisturbed(folder: Path, models: Path, rows, central: Path, address: str) -> None:
+def run_undisturbed(folder: Path, models: Path, rows, address: str) -> None:
     """What must come out: the same rows, handed to a service that nothing happens to."""
+    folder.mkdir()
     delivery = {"type": "grpc", "address": address}
     with Edge(
         folder, 0, models_dir=models, clock_kind="readings", delivery=delivery,
@@ -131,13 +131,13 @@ def run_undisturbed(folder: Path, models: Path, rows, central: Path, address: st
 
 
 @contextmanager
-def failing_server(models: Path, store: Path, port: int, moments: random.Random) -> Iterator[None]:
+def failing_server(models: Path, store: Path, address: str) -> Iterator[None]:
     """A central server that is there half of the time, and killed each time."""
-    stop = threading.Event()
+    stop, moments = threading.Event(), random.Random(2)
 
     def go() -> None:
         while not stop.is_set():
-            with running_server(models, "--store", str(store), listen=f"127.0.0.1:{port}") as it:
+            with running_server(models, "--store", str(store), listen=address) as it:
                 stop.wait(moments.uniform(0.5, 2.5))
                 it.kill()
             stop.wait(moments.uniform(1.5, 3.5))  # to start takes a second, too
@@ -149,6 +149,57 @@ def failing_server(models: Path, store: Path, port: int, moments: random.Random)
     finally:
         stop.set()
         thread.join()
+
+
+class Watched:
+    """The edge service in a process of its own, again and again."""
+
+    def __init__(self, config: Path, store: Path, log: Path) -> None:
+        self._config = config
+        self._store = store
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            self._process = start("edge", "--config", self._config, stderr=log)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def terminate(self) -> int:
+        self._process.terminate()
+        return self._process.wait(30)
+
+    def reached_us(self) -> int:
+        """Up to where it has closed steps."""
+        with closing(sqlite3.connect(self._store, timeout=10)) as connection:
+            try:
+                query = "SELECT value ->> '$.next_us' FROM state WHERE name = 'progress'"
+                found = connection.execute(query).fetchone()
+            except sqlite3.OperationalError:  # it has just been begun
+                return 0
+            return found[0] or 0 if found else 0
+
+
+def kill_again_and_again(edge: Watched, broker: Mosquitto, turns: threading.Semaphore) -> set[int]:
+    """Twenty times, at a random moment of its work; gives how far it had come each time."""
+    moments = random.Random(1)
+    reached = set()
+    for number in range(_KILLS):
+        before_us = edge.reached_us()
+        turns.release()
+        if number % 2:
+            wait_until(lambda before_us=before_us: edge.reached_us() > before_us)
+        time.sleep(moments.uniform(0.0, 1.5))
+        edge.kill()
+        reached.add(edge.reached_us())
+        if number % 5 == 2:
+            broker.restart()
+        edge.start()
+    return reached
 
 
 @needs_mosquitto
@@ -163,78 +214,50 @@ def failing_server(models: Path, store: Path, port: int, moments: random.Random)
 def test_kills_outages_and_restarts_lose_and_repeat_nothing(
     tmp_path: Path, table: str, where: str
 ) -> None:
-    count, kills = 10_000, 20
-    models = tmp_path / "models"
+    models, central = tmp_path / "models", tmp_path / "central.sqlite"
     write_plant_models(models)
-    rows = make_rows(count)
+    rows = make_rows(_KILLS * _PART)
     # One more, which closes the last.
-    closing_row = (MONDAY_US + count * MINUTE_US, 1.0, 4.0)
-    broker = Mosquitto(tmp_path)
+    published = [*rows, (rows[-1][0] + MINUTE_US, 1.0, 4.0)]
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    serve = (models, "--store", str(central))
+    broker = Mosquitto(tmp_path)
     config = tmp_path / "edge.toml"
-    place = f'dir = "{models}"' if where == "local" else f'server = "127.0.0.1:{port}"'
-    config.write_text(
-        _CONFIG.format(
-            folder=tmp_path, central=f"127.0.0.1:{port}", broker=broker.port, models=place,
-            table=table,
-        )
-    )  # fmt: skip
-    moments = random.Random(1)
-    central = tmp_path / "central.sqlite"
-    log = (tmp_path / "edge.log").open("a")
+    place = f'dir = "{models}"' if where == "local" else f'server = "{address}"'
+    places = {"folder": tmp_path, "central": address, "broker": broker.port}
+    config.write_text(_CONFIG.format(**places, models=place, table=table))
     broker.start()
-    edge: subprocess.Popen[str] | None = start("edge", "--config", config, stderr=log)
-    time.sleep(3)  # until it has subscribed: what is published before reaches nobody
-    publisher = threading.Thread(target=publish, args=([*rows, closing_row], broker))
+    with running_server(*serve, listen=address):
+        edge = Watched(config, tmp_path / "edge.sqlite", tmp_path / "edge.log")
+        # What is published before it has subscribed reaches nobody.
+        wait_until(lambda: "Received SUBSCRIBE from edge" in broker.log)
+    turns = threading.Semaphore(0)
+    publisher = threading.Thread(target=publish, args=(published, broker, turns))
     publisher.start()
-    reached: set[int] = set()
     try:
-        with failing_server(models, central, port, moments):
-            for number in range(kills):
-                time.sleep(moments.uniform(1.0, 3.5))
-                edge.kill()
-                edge.wait()
-                reached.add(_count_rows(tmp_path / "edge.sqlite"))
-                if number % 5 == 2:
-                    broker.restart()
-                edge = start("edge", "--config", config, stderr=log)
-            publisher.join(_LONG_S)
-            assert not publisher.is_alive()
-        with running_server(models, "--store", str(central), listen=f"127.0.0.1:{port}"):
-            ends = time.monotonic() + _LONG_S
-            while time.monotonic() < ends and not _has(central, rows[-1][0]):
-                time.sleep(0.2)
-            undisturbed = tmp_path / "undisturbed"
-            undisturbed.mkdir()
-            expected = undisturbed / "central.sqlite"
-            with running_server(models, "--store", str(expected)) as other:
-                run_undisturbed(
-                    undisturbed, models, [*rows, closing_row], expected, other.address
-                )
-            edge.terminate()
-            assert edge.wait(30) == 0
+        with failing_server(models, central, address):
+            reached = kill_again_and_again(edge, broker, turns)
+            turns.release()
+            publisher.join(LONG_S)
+        with running_server(*serve, listen=address):
+            wait_until(lambda: _has(central, rows[-1][0]))
+            assert edge.terminate() == 0
     finally:
-        if edge is not None:
-            edge.kill()
-            edge.wait()
+        edge.kill()
         broker.kill()
-        log.close()
+    expected = tmp_path / "expected.sqlite"
+    with running_server(models, "--store", str(expected)) as other:
+        run_undisturbed(tmp_path / "undisturbed", models, published, other.address)
     got, wanted = read_central(central), read_central(expected)
-    assert len(wanted["rows"]) == count
+    assert len(wanted["rows"]) == len(rows)
     assert len(wanted["alerts"]) > 10
     assert got == wanted
-    assert len(reached) > kills // 2  # work was going on when it was killed
-
-
-def _count_rows(store: Path) -> int:
-    with closing(sqlite3.connect(store, timeout=10)) as connection:
-        ((count,),) = connection.execute("SELECT count(*) FROM plant")
-        return count
+    assert len(reached) >= _KILLS // 2  # work was going on when it was killed
 
 
 def _has(central: Path, time_us: int) -> bool:
-    """Whether the last row has come."""
+    """Whether a row has come."""
     with closing(sqlite3.connect(central, timeout=10)) as connection:
         try:
             query = "SELECT count(*) FROM plant_rows WHERE time = ?"

@@ -1,5 +1,6 @@
 """When the edge service sends, on a clock that the test drives."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_day_of_a_clock_change_is_sent_once_and_whole(tmp_path: Path, day: int, 
         assert whole.expected == len(whole.rows) == hours * 60
         assert whole.complete
         spans = _spans(edge)
-        assert all(end == begin for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+        assert all(end == begin for (_, end), (begin, _) in pairwise(spans))
 
 
 def test_days_are_those_of_the_time_zone(tmp_path: Path) -> None:

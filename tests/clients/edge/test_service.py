@@ -7,7 +7,6 @@ from driven_edge import Edge, at
 from tiny_plant import MINUTE_US, write_plant_models
 
 from wearcast.signals.alerts import AlertKind
-from wearcast.signals.errors import StoreError
 from wearcast.signals.parcel import ParcelKind
 
 RULES = {"rules": {"on_delay_s": 120, "off_delay_s": 180}}
@@ -77,9 +76,7 @@ def test_restart_anywhere_changes_nothing(tmp_path: Path, models: Path, cut: int
             if minute in cuts:
                 told += edge.told
                 edge.__exit__()
-                edge = Edge(
-                    folder, 0, models_dir=models, alarms=RULES, clock=edge.clock
-                )
+                edge = Edge(folder, 0, models_dir=models, alarms=RULES, clock=edge.clock)
             edge.go(at("10:00") + minute * MINUTE_US, without=away, flow=minute)
         with edge:
             return (
@@ -90,33 +87,3 @@ def test_restart_anywhere_changes_nothing(tmp_path: Path, models: Path, cut: int
             )
 
     assert run(tmp_path / "cut", [cut, cut + 1, 30]) == run(tmp_path / "whole", [])
-
-
-def test_while_the_store_is_full_nothing_is_acknowledged_and_nothing_lost(
-    tmp_path: Path, models: Path
-) -> None:
-    with Edge(tmp_path, at("10:00"), models_dir=models, alarms=RULES) as edge:
-        edge.go(at("10:05"))
-        edge.store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        ((pages,),) = edge.store._database.execute("PRAGMA page_count")
-        edge.store._database.execute(f"PRAGMA max_page_count = {pages}")
-        known = len(edge.hand.acknowledged)
-        with pytest.raises(StoreError, match="full"):
-            for minute in range(6, 600):
-                edge.read(at("10:00") + minute * MINUTE_US)
-                edge.clock.drive(at("10:00") + minute * MINUTE_US)
-                edge.turn()
-        taken = minute
-        edge.service._reload()
-        with pytest.raises(StoreError, match="full"):
-            edge.service.turn()
-        edge.service._reload()
-        assert known <= len(edge.hand.acknowledged) <= 2 * (taken + 1)
-        edge.store._database.execute("PRAGMA max_page_count = 1000000")
-        edge.go(at("10:00") + (taken + 5) * MINUTE_US)
-        assert len(edge.hand.acknowledged) == 2 * (taken + 6)
-        rows = edge.store.table.read(0, 2**61)
-        assert [row.time_us for row in rows] == list(
-            range(at("10:00"), at("10:00") + (taken + 5) * MINUTE_US, MINUTE_US)
-        )
-        assert all(row.stages == (0, 0) for row in rows)

@@ -40,10 +40,10 @@ def make_alert(number: int, time_us: int) -> Alert:
 
 
 def test_a_value_comes_back_as_its_type(store: EdgeStore) -> None:
-    assert store.get("mark", Mark, Mark(0, ())) == Mark(0, ())
+    assert store.get("mark", Mark) is None
     for mark in (Mark(1, ("a",)), Mark(2, ("b", "c"))):
         store.put("mark", mark)
-        assert store.get("mark", Mark, Mark(0, ())) == mark
+        assert store.get("mark", Mark) == mark
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: EdgeStore) -> None:
@@ -56,12 +56,12 @@ def test_a_transaction_that_fails_leaves_nothing(store: EdgeStore) -> None:
 
     with pytest.raises(KeyError):
         write()
-    assert store.get("mark", int, 0) == 0
+    assert store.get("mark", int) is None
     assert store.table.read(0, FOREVER_US) == []
     assert store.outbox.count() == (0, 0)
     with store.transaction():
         store.put("mark", 2)
-    assert store.get("mark", int, 0) == 2
+    assert store.get("mark", int) == 2
 
 
 def test_readings_wait_once_each_by_time_and_channel(store: EdgeStore) -> None:
@@ -182,7 +182,7 @@ def test_history_is_purged_and_unsent_parcels_are_not(tmp_path: Path, kind: str)
         assert store.count_spare() == 560
         assert store.next_day(border_us) == {"flow_rate": 2.0}
         assert store.outbox.count() == (1, 0)
-        assert store.get("mark", int, 0) == 7
+        assert store.get("mark", int) == 7
         assert store.size_bytes() < before / 2
         assert store.check() == ""
 

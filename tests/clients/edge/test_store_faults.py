@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from edge_stores import COLUMNS, make_row, opened, start_writer
 from parcels import rows_parcel
+from small_disk import mounted
 
 from wearcast.clients.edge.csv_table import CsvTable
 from wearcast.clients.edge.database import Database
@@ -25,18 +25,8 @@ FOREVER_US = 2**60
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "small") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,7 +57,7 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
             writer.communicate()
             assert writer.returncode == 0
         assert store.table.read(0, FOREVER_US) == [make_row(number) for number in range(300)]
-        assert [store.get(f"mark {first}", int, 0) for first in (0, 1)] == [297, 298]
+        assert [store.get(f"mark {first}", int) for first in (0, 1)] == [297, 298]
 
 
 def test_a_full_database_undoes_the_transaction_and_goes_on_with_room(tmp_path: Path) -> None:
@@ -78,7 +68,7 @@ def test_a_full_database_undoes_the_transaction_and_goes_on_with_room(tmp_path: 
     with closing(EdgeStore(database, SqliteTable(database, COLUMNS))) as store:
         database.execute("PRAGMA max_page_count = 40")
         written = write_until_full(store)
-        assert store.get("mark", int, -1) == written - 1
+        assert store.get("mark", int) == written - 1
         database.execute("PRAGMA max_page_count = 1000000")
         write_rows(store, written)
         assert len(store.table.read(0, FOREVER_US)) == 100 * written + 100
@@ -97,7 +87,7 @@ def test_a_full_disk_loses_nothing_and_is_written_again_with_room(
         assert store.table.read(0, rows[-1].time_us + 1) == rows
         ballast.unlink()
         write_rows(store, written)
-        assert store.get("mark", int, -1) == written
+        assert store.get("mark", int) == written
         store.maintain()
     with opened(small_disk / "edge.sqlite", kind) as store:
         assert store.table.read(0, FOREVER_US) == [
@@ -179,7 +169,7 @@ def test_most_of_a_damaged_store_is_saved(tmp_path: Path, seed: int) -> None:
         saved = store.table.read(0, FOREVER_US)
         assert set(saved) <= set(rows)
         assert len(saved) > 0.9 * len(rows)
-        assert store.get("mark", int, 0) == 7
+        assert store.get("mark", int) == 7
         assert store.pending(0, 10) == [Reading(1, "flow_rate", 2.0)]
         assert store.outbox.count() == (29, 1)
         assert store.outbox.oldest_parcel(5)[1] == parcels[5]

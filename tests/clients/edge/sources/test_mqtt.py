@@ -243,6 +243,8 @@ def test_a_broker_may_be_encrypted(tmp_path: Path):
             run.wait_for(lambda source: "CERTIFICATE_VERIFY_FAILED" in source.problem)
         with running(make_source(broker, tls=True, tls_ca=cert)) as run:
             run.wait_for(lambda source: source.caught_up)
+            broker.publish(make_messages(range(300)), tls_ca=cert)
+            assert pairs(run.take(300)) == values(range(300))
     finally:
         broker.stop()
 

@@ -55,6 +55,7 @@ class Plc:
         self._run(self._server.stop())
 
     def close(self) -> None:
+        self._run(_cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -85,6 +86,14 @@ class Plc:
                 ua.NodeId(name, space), f"{space}:{name}", ua.Variant(value)
             )
         await server.start()
+
+
+async def _cancel_all() -> None:
+    """What the server has left running."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture(scope="module")
