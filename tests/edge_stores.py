@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wearcast.clients.edge.store import EdgeStore
-from wearcast.clients.edge.store_file import open_store
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.opening import open_store
 from wearcast.signals.plant_table import Columns, PlantRow
 
 COLUMNS = Columns(
@@ -22,7 +22,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from edge_stores import COLUMNS, make_row
-from wearcast.clients.edge.store_file import open_store
+from wearcast.clients.edge.store.opening import open_store
 store = open_store(Path(sys.argv[1]), COLUMNS, sys.argv[2])
 first, step = int(sys.argv[3]), int(sys.argv[4])
 for number in range(first, int(sys.argv[5]), step):

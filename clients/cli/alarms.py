@@ -51,7 +51,7 @@ def command(
     """
     from wearcast.clients.edge.commands import Command, ask  # noqa: PLC0415
     from wearcast.clients.edge.settings import load_edge_settings  # noqa: PLC0415
-    from wearcast.clients.edge.store_file import reopen_store  # noqa: PLC0415
+    from wearcast.clients.edge.store.opening import reopen_store  # noqa: PLC0415
 
     settings = load_edge_settings(config)
     with contextlib.closing(reopen_store(settings.store.path)) as store:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from wearcast.clients.edge.store_bench import BATCH, COLUMNS, Cost, Part, measure_part
+from wearcast.clients.edge.store.bench import BATCH, COLUMNS, Cost, Part, measure_part
 from wearcast.signals.errors import StoreError
 
 # The system that this replaces, on another machine.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from wearcast.clients.edge.store_file import reopen_store
-from wearcast.clients.edge.table_files import check_suffix, read_parts, write_csv, write_file
+from wearcast.clients.edge.store.opening import reopen_store
+from wearcast.clients.edge.store.table_files import check_suffix, read_parts, write_csv, write_file
 from wearcast.signals.clock import find_zone, parse_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from wearcast.clients.edge.judging import Judge
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.alarm_rules import Tag
 from wearcast.signals.errors import InputError
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wearcast.clients.edge.carriers.carrier import Carrier, PostponedError, RefusedError
-from wearcast.clients.edge.outbox import Outbox
+from wearcast.clients.edge.store.outbox import Outbox
 from wearcast.signals.errors import StoreError, WearcastError
 
 _LOG = logging.getLogger(__name__)

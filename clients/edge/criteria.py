@@ -10,7 +10,7 @@ import numpy as np
 
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.settings import EdgeSettings
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 
 _LOG = logging.getLogger(__name__)
 _BOUNDS = "bounds"

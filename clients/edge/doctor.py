@@ -15,8 +15,8 @@ from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.settings import EdgeSettings, load_edge_settings
 from wearcast.clients.edge.sources import open_source
 from wearcast.clients.edge.starting import open_models
-from wearcast.clients.edge.store import EdgeStore
-from wearcast.clients.edge.store_file import reopen_store
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.opening import reopen_store
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import WearcastError
 
@@ -109,6 +109,8 @@ def _examine_rows(settings: EdgeSettings, store: EdgeStore) -> Finding:
     if progress is None or newest_us is None:
         return Finding("store", Verdict.WARNING, f"{settings.store.path}: {size}, no row yet")
     text = f"{settings.store.path}: {size}, newest row {format_time(newest_us)[:19]}Z"
+    if settings.clock == "system" and newest_us - time.time() * 1e6 > _LATE_US:
+        return Finding("store", Verdict.WARNING, f"{text}; that is ahead of the clock")
     behind_us = newest_us - progress.answered_us
     if settings.models.names and behind_us > _LATE_US:
         return Finding("store", Verdict.WARNING, f"{text}; {behind_us / 60e6:.0f} min not judged")

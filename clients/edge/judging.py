@@ -8,7 +8,7 @@ from wearcast.clients.edge.models import Models
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.steps import OFF
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.alarm_state import AlarmsState
 from wearcast.signals.alarms import Alarms
 from wearcast.signals.alerts import Alert, alerts_every

@@ -10,8 +10,8 @@ from pathlib import Path
 from wearcast.clients.edge.models import LocalModels
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.starting import check_models
-from wearcast.clients.edge.store_file import reopen_store
-from wearcast.clients.edge.table_files import read_parts, write_file
+from wearcast.clients.edge.store.opening import reopen_store
+from wearcast.clients.edge.store.table_files import read_parts, write_file
 from wearcast.signals.errors import InputError, WearcastError
 
 _DAY_US = 86_400_000_000

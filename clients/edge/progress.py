@@ -11,7 +11,8 @@ class Progress(msgspec.Struct):
     answered. sent_us: ten-minute spans that end by then are sent. amended_us: answers up to and
     with this step have been sent. late_us: steps with a reading that came after they were sent.
     day_us: days that end by then are sent. criteria_us, retrained_us, kept_us: when bounds were
-    fitted last, models trained, history purged.
+    fitted last, models trained, history purged. rewound: how often a clock was found to have been
+    ahead, see `Steps.rewind`.
     """
 
     began_us: int
@@ -25,3 +26,4 @@ class Progress(msgspec.Struct):
     criteria_us: int = 0
     retrained_us: int = 0
     kept_us: int = 0
+    rewound: int = 0

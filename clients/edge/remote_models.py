@@ -13,7 +13,7 @@ from wearcast.clients.decode import Acknowledged, Notice
 from wearcast.clients.edge.blocks import Numbering
 from wearcast.clients.edge.models import Answers
 from wearcast.clients.edge.settings import EdgeSettings
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import ReplacedError, WearcastError
@@ -116,7 +116,9 @@ class RemoteModels:
                 stop.wait(_PAUSE_S)
 
     def _follow(self, store: EdgeStore, numbering: Numbering, stop: threading.Event) -> None:
-        source = _TableSource(store, numbering, self._wait_for, stop)
+        source = _TableSource(
+            store, numbering, self._wait_for, lambda: numbering.time_us(self._fed), stop
+        )
         wanted = self._settings.models
         waiting: list[Estimate] = []
         with Client(wanted.server, wanted.tls_ca) as client:
@@ -160,11 +162,13 @@ class _TableSource:
         store: EdgeStore,
         numbering: Numbering,
         wait_for: Callable[[int], bool],
+        end_us: Callable[[], int],
         stop: threading.Event,
     ) -> None:
         self._store = store
         self._numbering = numbering
         self._wait_for = wait_for
+        self._end_us = end_us
         self._stop = stop
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
@@ -175,10 +179,10 @@ class _TableSource:
                 yield None
                 continue
             first_us = self._numbering.time_us(number)
-            page_us = self._numbering.time_us(number + _PAGE)
-            rows = self._store.table.read(first_us, page_us)
+            page_us, end_us = self._numbering.time_us(number + _PAGE), self._end_us()
+            rows = self._store.table.read(first_us, min(page_us, end_us))
             if not rows:
-                rows = self._store.table.read(first_us, page_us + 2**60)[:_PAGE]
+                rows = self._store.table.read(first_us, end_us)[:_PAGE]
             for block in self._numbering.make_blocks(rows, number):
                 yield block
                 number = block.sequence + 1

@@ -13,7 +13,7 @@ import msgspec
 
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.settings import EdgeSettings
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.alerts import Alert
 from wearcast.signals.clock import find_zone, format_time
 from wearcast.signals.estimate import Estimate
@@ -153,6 +153,8 @@ class Sender:
         )
 
     def _make(self, kind: ParcelKind, span: Span, now_us: int, key: str) -> Parcel:
+        if self._progress.rewound:  # the same time may have been sent before, by a wrong clock
+            key += f"/{self._progress.rewound}"
         return Parcel(key, self._asset, kind, span.first_us, span.end_us, now_us)
 
 

@@ -23,7 +23,7 @@ from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.sending import Sender
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.steps import Steps
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.clients.edge.upkeep import Upkeep
 from wearcast.signals.alerts import Alert
 from wearcast.signals.contract import Contract
@@ -122,6 +122,8 @@ class Service:
         Raises:
             StoreError: the store can't be written now. All is as it was before what failed.
         """
+        if not self._replays:
+            self._watch_clock()
         took = self._take_in(wait_s)
         with self._store.transaction():
             done = obey(self._store, self._judge, self._now_us())
@@ -153,7 +155,7 @@ class Service:
         stored = store.get(_PROGRESS, Progress)
         self._progress = progress = stored or Progress(began_us=self._now_us())
         self._saved = msgspec.json.encode(stored)
-        if isinstance(self._clock, DrivenClock):
+        if self._replays and isinstance(self._clock, DrivenClock):
             self._clock.drive(progress.next_us or 0)
         with store.transaction():
             self._save()
@@ -203,7 +205,7 @@ class Service:
 
     def _advance(self) -> bool:
         """Close some steps, judge them, and send what is due then; whether there was anything."""
-        self._beat(self.problem or "ok")
+        self._beat("; ".join(f"{part}: {text}" for part, text in self.problems.items()) or "ok")
         if self._replays and isinstance(self._clock, DrivenClock):
             horizon_us = self._inbox.horizon_us(None, self._step_us)
             self._clock.drive(horizon_us or 0)
@@ -213,6 +215,15 @@ class Service:
         fed = self._judge.feed() if self._judge else False
         sent = self._conclude()
         return bool(closed or fed or sent)
+
+    def _watch_clock(self) -> None:
+        """Begin anew at the present after a clock that was far ahead."""
+        with self._store.transaction():
+            if not self._steps.rewind(self._now_us()):
+                return
+            self._save()
+        _LOG.warning("the clock was ahead, and has been set back: rows go on at the present")
+        self._judge = self._make_judge()
 
     def _close(self, horizon_us: int) -> bool:
         with self._store.transaction():

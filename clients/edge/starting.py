@@ -15,8 +15,8 @@ from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.service import Service
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.sources import open_source
-from wearcast.clients.edge.store import EdgeStore
-from wearcast.clients.edge.store_file import open_store, reopen_store
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.opening import open_store, reopen_store
 from wearcast.clients.edge.telling import AlertWriter
 from wearcast.signals.alarm_rules import Tag, check_tags
 from wearcast.signals.contract import Contract

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.readings import Reading
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.plant_table import PlantRow
 
 # Steps without any reading become rows, unless there are more of them than a day has minutes: then
 # the service was off, or a clock was wrong.
 MAX_EMPTY = 1440
 # How long readings of closed steps are known by.
-_KNOWN_US = 3_600_000_000
+_HOUR_US = 3_600_000_000
 # No plant reads more in any unit; float32 models would make infinity of what is far above.
 _LARGEST = 1e12
 
@@ -84,14 +84,39 @@ class Steps:
             resume_us = self._find_resume(read_us, horizon_us)
             if resume_us - read_us > MAX_EMPTY * self._step_us:
                 end_us, next_us = read_us, resume_us
+        known = {row.time_us for row in self._store.table.read(progress.next_us, end_us)}
         rows = []
         for begin_us in range(progress.next_us, end_us, self._step_us):
             readings = by_step.get(begin_us, [])
+            if begin_us in known:  # a clock was wrong, or is: no row is written over
+                for reading in readings:
+                    self._fit_in(reading, horizon_us)
+                continue
             off = not readings and begin_us + self._step_us <= off_before_us
             rows.append(self._make_row(begin_us, readings, bounds, off=off))
         self._store.table.write(rows)
         progress.next_us = next_us
-        self._store.drop_pending(next_us - _KNOWN_US)
+        self._store.drop_pending(next_us - _HOUR_US)
+        return True
+
+    def rewind(self, now_us: int) -> bool:
+        """Begin anew at the present, if a clock was far ahead before; whether that was so.
+
+        It was if the next step to close lies more than an hour ahead, and nobody has read anything
+        in the hour from now on: then this time was skipped. (A clock that is behind shows a time
+        that has its rows.) Blocks are numbered from here on, as models take no block from before.
+        """
+        progress, begin_us = self._progress, self.begin_of(now_us)
+        if progress.next_us is None or progress.next_us <= begin_us + _HOUR_US:
+            return False
+        rows = self._store.table.read(begin_us, begin_us + _HOUR_US)
+        if any(LATE not in row.quality for row in rows):
+            return False
+        progress.origin_us = progress.next_us = progress.sent_us = progress.day_us = begin_us
+        progress.answered_us = progress.amended_us = begin_us - self._step_us
+        progress.criteria_us = min(progress.criteria_us, begin_us)
+        progress.retrained_us = min(progress.retrained_us, begin_us)
+        progress.rewound += 1
         return True
 
     def _find_resume(self, after_us: int, horizon_us: int) -> int:
@@ -122,10 +147,14 @@ class Steps:
         return PlantRow(begin_us, tuple(values), predictions, stages, tuple(sorted(flags)))
 
     def _take_late(self, reading: Reading, now_us: int) -> None:
-        begin_us = self.begin_of(reading.time_us)
         around = self._store.pending(reading.time_us, reading.time_us + 1)
         if reading.value in [known.value for known in around if known.channel == reading.channel]:
             return  # sent again
+        self._fit_in(reading, now_us)
+
+    def _fit_in(self, reading: Reading, now_us: int) -> None:
+        """Into an empty place of its row; if it is taken, the reading is kept apart."""
+        begin_us = self.begin_of(reading.time_us)
         rows = self._store.table.read(begin_us, begin_us + self._step_us)
         row = rows[0] if rows else self._make_row(begin_us, [], {}, off=False)
         place = self._channels.index(reading.channel)

@@ -4,7 +4,7 @@ import logging
 
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.settings import EdgeSettings
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.edge_store import EdgeStore
 
 _LOG = logging.getLogger(__name__)
 _DAY_US = 86_400_000_000
@@ -23,9 +23,12 @@ class Upkeep:
     def purge(self, now_us: int) -> None:
         """Once a day: forget what is older than it has to be. Called in a transaction."""
         now_us = self._limit(now_us)
-        if now_us // _DAY_US == self._progress.kept_us // _DAY_US:
+        days = now_us // _DAY_US - self._progress.kept_us // _DAY_US
+        if not days:
             return
         self._progress.kept_us = now_us
+        if days != 1:  # it was off; or the clock is wrong, and may be right again tomorrow
+            return
         gone = self._store.purge(now_us - self._keep_us)
         if gone:
             _LOG.info("purged %d entries older than %g days", gone, self._keep_us / _DAY_US)

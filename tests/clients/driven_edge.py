@@ -16,7 +16,7 @@ from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.service import Service
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.starting import find_columns
-from wearcast.clients.edge.store_file import open_store
+from wearcast.clients.edge.store.opening import open_store
 from wearcast.signals.alerts import Alert
 from wearcast.signals.parcel import Parcel, ParcelKind
 

@@ -35,13 +35,18 @@ def encode_alert(alert: Alert, form: Form, machine_number: int | str | None = No
             "machine_number": number,
             "time": format_time(alert.time_us),
             "outlier_stage": alert.stage,
-            "value": alert.value,
+            "value": _round(alert.value),
         }
     elif form == "cloudevents":
         line = _wrap(alert, number)
     else:
         raise InputError("format", " or ".join(get_args(Form)), repr(form))
     return msgspec.json.encode(line) + b"\n"
+
+
+def _round(value: float | None) -> float | None:
+    """To the digits that a model's numbers have."""
+    return None if value is None else float(f"{value:.7g}")
 
 
 def _wrap(alert: Alert, machine_number: int | str) -> dict[str, object]:
@@ -65,7 +70,7 @@ def _wrap(alert: Alert, machine_number: int | str) -> dict[str, object]:
             "severity": SEVERITIES[alert.stage],
             "outlier_stage": alert.stage,
             "previous_stage": alert.previous_stage,
-            "value": alert.value,
+            "value": _round(alert.value),
             "cause": alert.cause or None,
             "quality": alert.quality,
         },

@@ -20,8 +20,8 @@ from wearcast.clients.edge.carriers import open_carrier
 from wearcast.clients.edge.carriers.grpc_carrier import GrpcSettings
 from wearcast.clients.edge.carriers.http_carrier import HttpSettings
 from wearcast.clients.edge.courier import Courier
-from wearcast.clients.edge.outbox import Outbox
-from wearcast.clients.edge.store_file import open_store
+from wearcast.clients.edge.store.opening import open_store
+from wearcast.clients.edge.store.outbox import Outbox
 from wearcast.signals.parcel import Parcel
 
 LONG_S = 60.0

@@ -11,10 +11,10 @@ from edge_stores import COLUMNS, DAY_US, MINUTE_US, START_US, make_row, opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wearcast.clients.edge.csv_table import CsvTable
-from wearcast.clients.edge.database import Database
-from wearcast.clients.edge.sqlite_table import SqliteTable, make_table
-from wearcast.clients.edge.tables import Table, check_names
+from wearcast.clients.edge.store.csv_table import CsvTable
+from wearcast.clients.edge.store.database import Database
+from wearcast.clients.edge.store.sqlite_table import SqliteTable, make_table
+from wearcast.clients.edge.store.tables import Table, check_names
 from wearcast.signals.errors import InputError
 from wearcast.signals.plant_table import Columns, PlantRow
 

@@ -1,4 +1,4 @@
-"""The plant's table as one file: CSV as `wearcast.clients.edge.csv_table` writes it, or Parquet."""
+"""The plant's table as one file: CSV as `csv_table` writes it, or Parquet."""
 
 import csv
 import os
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from wearcast.clients.edge.csv_day import make_cells
-from wearcast.clients.edge.tables import Table
+from wearcast.clients.edge.store.csv_day import make_cells
+from wearcast.clients.edge.store.tables import Table
 from wearcast.signals.errors import InputError
 from wearcast.signals.plant_table import Columns, PlantRow
 

@@ -1,7 +1,7 @@
 """What is in the file of an edge store, and whether a file is one."""
 
-from wearcast.clients.edge import outbox
-from wearcast.clients.edge.database import Database, iso
+from wearcast.clients.edge.store import outbox
+from wearcast.clients.edge.store.database import Database, iso
 from wearcast.signals.errors import InputError
 
 EXPECTED = "an SQLite file of wearcast edge"

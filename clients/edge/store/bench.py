@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from wearcast.clients.edge.store_file import open_store
-from wearcast.clients.edge.table_files import read_parquet, write_parquet
+from wearcast.clients.edge.store.opening import open_store
+from wearcast.clients.edge.store.table_files import read_parquet, write_parquet
 from wearcast.signals.plant_table import Columns, PlantRow
 
 BATCH = 10_000

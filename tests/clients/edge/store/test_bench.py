@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from wearcast.clients.cli.bench import make_report
-from wearcast.clients.edge.store_bench import Cost, Part, measure_part
+from wearcast.clients.edge.store.bench import Cost, Part, measure_part
 
 PROGRAM = "from wearcast.clients.cli.bench import command; command()"
 

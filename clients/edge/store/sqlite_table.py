@@ -10,7 +10,7 @@ what they hold, and are not in the view.
 from collections.abc import Sequence
 from typing import Any
 
-from wearcast.clients.edge.database import Database, iso, quote
+from wearcast.clients.edge.store.database import Database, iso, quote
 from wearcast.signals.plant_table import Columns, PlantRow
 
 ROWS = "kept_rows"
@@ -21,7 +21,7 @@ _VARIABLES = 30_000  # in a statement; SQLite takes 32,766
 
 
 class SqliteTable:
-    """See `wearcast.clients.edge.tables.Table`; in the transaction that is open, or its own.
+    """See `wearcast.clients.edge.store.tables.Table`; in the transaction that is open, or its own.
 
     The table itself is made by `make_table`.
     """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wearcast.clients.edge.database import Database, list_files, quote
+from wearcast.clients.edge.store.database import Database, list_files, quote
 
 # Each table, and the order in which it lies in the file.
 _TABLES = {

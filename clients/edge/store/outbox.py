@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from wearcast.clients.edge.database import Database
+from wearcast.clients.edge.store.database import Database
 from wearcast.signals.parcel import Parcel
 
 SCHEMA = """
@@ -34,8 +34,8 @@ class RefusedParcel(msgspec.Struct, frozen=True):
 class Outbox:
     """Parcels in the order in which they were put there.
 
-    path: a store that has been made by `wearcast.clients.edge.store.open_store`. With `database`
-    it shares that connection and its transactions; else it has its own, for a thread of its own.
+    path: a store that `wearcast.clients.edge.store.opening` has made. With `database` it shares
+    that connection and its transactions; else it has its own, for a thread of its own.
 
     Raises:
         StoreError: the file can't be read or written; so do all methods.

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wearcast.clients.edge.csv_day import (
+from wearcast.clients.edge.store.csv_day import (
     Day,
     append_lines,
     drop_torn_line,
@@ -47,7 +47,7 @@ class _Kept:
 
 
 class CsvTable:
-    """See `wearcast.clients.edge.tables.Table`. One writer; others may read meanwhile."""
+    """See `wearcast.clients.edge.store.tables.Table`. One writer; others may read meanwhile."""
 
     def __init__(self, folder: Path, columns: Columns) -> None:
         self.columns = columns

@@ -9,10 +9,10 @@ import pytest
 from edge_stores import COLUMNS, DAY_US, START_US, make_row, opened
 from parcels import forecasts_parcel, rows_parcel
 
-from wearcast.clients.edge.outbox import Outbox, RefusedParcel
 from wearcast.clients.edge.readings import Reading
-from wearcast.clients.edge.store import EdgeStore
-from wearcast.clients.edge.store_file import reopen_store
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.opening import reopen_store
+from wearcast.clients.edge.store.outbox import Outbox, RefusedParcel
 from wearcast.signals.alerts import Alert, AlertKind
 from wearcast.signals.errors import InputError
 from wearcast.signals.plant_table import Columns

@@ -1,7 +1,7 @@
 """All that an edge service must not lose, in one SQLite file that people can read too.
 
 `SELECT * FROM plant`, `forecasts`, `alerts`, `pending`, `spare`, `next_day`, `state`, `outbox`.
-The plant's table can be a folder of CSV files instead, see `wearcast.clients.edge.csv_table`.
+The plant's table can be a folder of CSV files instead, see `wearcast.clients.edge.store.csv_table`.
 
 The service writes from one thread. Another thread or process opens a store, or only an `Outbox`,
 of its own on the same file.
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from wearcast.clients.edge.database import Database
-from wearcast.clients.edge.outbox import Outbox
 from wearcast.clients.edge.readings import Reading
-from wearcast.clients.edge.tables import Table
+from wearcast.clients.edge.store.database import Database
+from wearcast.clients.edge.store.outbox import Outbox
+from wearcast.clients.edge.store.tables import Table
 from wearcast.signals.alerts import Alert
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.parcel import Parcel
@@ -55,7 +55,7 @@ _HISTORY = {
 
 
 class EdgeStore:
-    """An open store; see `wearcast.clients.edge.store_file.open_store`, which opens one.
+    """An open store; see `wearcast.clients.edge.store.opening.open_store`, which opens one.
 
     table: the plant's rows. outbox: parcels that wait. set_aside: what was damaged when it was
     opened and what could be saved, in words; empty: nothing was. Each method is one transaction, or

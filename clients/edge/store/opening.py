@@ -5,13 +5,13 @@ from typing import Literal
 
 import msgspec
 
-from wearcast.clients.edge.csv_table import CsvTable
-from wearcast.clients.edge.database import DamagedError, Database
-from wearcast.clients.edge.salvage import move_aside, salvage
-from wearcast.clients.edge.sqlite_table import SqliteTable, make_table
-from wearcast.clients.edge.store import EdgeStore
-from wearcast.clients.edge.store_schema import EXPECTED, check_owner, prepare_store
-from wearcast.clients.edge.tables import Table, check_names
+from wearcast.clients.edge.store.csv_table import CsvTable
+from wearcast.clients.edge.store.database import DamagedError, Database
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.salvage import move_aside, salvage
+from wearcast.clients.edge.store.schema import EXPECTED, check_owner, prepare_store
+from wearcast.clients.edge.store.sqlite_table import SqliteTable, make_table
+from wearcast.clients.edge.store.tables import Table, check_names
 from wearcast.signals.errors import InputError
 from wearcast.signals.plant_table import Columns
 

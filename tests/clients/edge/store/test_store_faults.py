@@ -12,11 +12,11 @@ from edge_stores import COLUMNS, make_row, opened, start_writer
 from parcels import rows_parcel
 from small_disk import mounted
 
-from wearcast.clients.edge.csv_table import CsvTable
-from wearcast.clients.edge.database import Database
 from wearcast.clients.edge.readings import Reading
-from wearcast.clients.edge.sqlite_table import SqliteTable
-from wearcast.clients.edge.store import EdgeStore
+from wearcast.clients.edge.store.csv_table import CsvTable
+from wearcast.clients.edge.store.database import Database
+from wearcast.clients.edge.store.edge_store import EdgeStore
+from wearcast.clients.edge.store.sqlite_table import SqliteTable
 from wearcast.signals.errors import InputError, StoreError
 
 KINDS = ("sqlite", "csv")

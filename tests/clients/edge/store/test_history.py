@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from edge_stores import COLUMNS, make_row, opened, start_writer
 
-from wearcast.clients.edge.table_files import read_parquet, write_parquet
+from wearcast.clients.edge.store.table_files import read_parquet, write_parquet
 
 PROGRAM = "from wearcast.clients.cli.history import command; command()"
 DAY = 1440
