@@ -43,7 +43,7 @@ def draw_stages(figure: Figure, result: Result) -> None:
     all_axes = figure.subplots(
         len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
     )[:, 0]  # fmt: skip
-    times = _times([item.window_end_us for item in result.estimates])
+    times = as_times([item.window_end_us for item in result.estimates])
     stages = np.array(
         [
             [-1 if stage.stage is None else stage.stage for stage in item.outlier.stages]
@@ -56,20 +56,17 @@ def draw_stages(figure: Figure, result: Result) -> None:
             _draw_readings(upper, result.readings, channel)
         _finish(upper, channel, result)
         mine = [number for number, point in enumerate(points) if point.channel == channel]
-        _draw_timeline(lower, times, stages[:, mine], [points[number].detector for number in mine])
+        draw_timeline(lower, times, stages[:, mine], [points[number].detector for number in mine])
     if together:
         mine = [number for number, point in enumerate(points) if not point.channel]
         names = [points[number].detector for number in mine]
-        _draw_timeline(all_axes[-1], times, stages[:, mine], names)
-    patches = [
-        Patch(color=colour, label=name) for colour, name in zip(_STAGES, _NAMES, strict=True)
-    ]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=8)
+        draw_timeline(all_axes[-1], times, stages[:, mine], names)
+    explain_stages(figure)
 
 
 def _draw_readings(axes: Axes, readings: Rows, channel: str) -> None:
     axes.plot(
-        _times(readings.times_us), readings.column(channel), color=_DARK, linewidth=0.7,
+        as_times(readings.times_us), readings.column(channel), color=_DARK, linewidth=0.7,
         alpha=0.7, label="read",
     )  # fmt: skip
 
@@ -104,7 +101,7 @@ def _draw_band(axes: Axes, points: dict[int, ForecastPoint], colour: str, name: 
     values = np.array([[value for _, value in points[time_us].values] for time_us in times_us])
     quantiles = [quantile for quantile, _ in points[times_us[0]].values]
     label = f"{name}, {quantiles[0]:.0%} to {quantiles[-1]:.0%}"
-    times = _times(times_us)
+    times = as_times(times_us)
     axes.fill_between(times, values[:, 0], values[:, -1], color=colour, alpha=0.25, linewidth=0)
     axes.plot(
         times, values[:, values.shape[1] // 2], color=colour, linewidth=1, marker=".",
@@ -112,7 +109,15 @@ def _draw_band(axes: Axes, points: dict[int, ForecastPoint], colour: str, name: 
     )  # fmt: skip
 
 
-def _draw_timeline(
+def explain_stages(figure: Figure) -> None:
+    """The legend of timelines."""
+    patches = [
+        Patch(color=colour, label=name) for colour, name in zip(_STAGES, _NAMES, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=8)
+
+
+def draw_timeline(
     axes: Axes, times: Times, stages: NDArray[np.int64], detectors: list[str]
 ) -> None:
     """Stages (N, detectors) as coloured bands, one below the other."""
@@ -135,5 +140,6 @@ def _finish(axes: Axes, channel: str, result: Result) -> None:
     axes.grid(color=_GREY, alpha=0.25)
 
 
-def _times(times_us: NDArray[np.int64] | list[int]) -> Times:
+def as_times(times_us: NDArray[np.int64] | list[int]) -> Times:
+    """Times as matplotlib takes them; int64 microseconds since 1970-01-01 UTC."""
     return np.asarray(times_us, np.int64).astype("datetime64[us]")

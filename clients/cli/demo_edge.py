@@ -17,10 +17,13 @@ from typing import Any
 import click
 
 from wearcast.clients.cli.demo_plant import FORECAST, OUTLIER, Shown
+from wearcast.clients.edge.store.opening import reopen_store
+from wearcast.clients.results import can_plot
 from wearcast.signals.simulation.plant_log import write_plant
 from wearcast.signals.simulation.plant_simulation import leak_day, simulate_plant
 
 _ASSET = "simulated-district"
+_DAY_US = 86_400_000_000
 _CONFIG = """# Settings of the edge service in this demo; docs/edge.md explains them.
 asset = "{asset}"
 clock = "readings" # the file holds two days; they are replayed as fast as they are read
@@ -87,7 +90,22 @@ def show_edge(address: str, central: Path, out: Path, *, seed: int, as_json: boo
                 told=kinds.total(), **summary
             )
         )
-    return Shown(summary, [plant, config, store, log])
+    return Shown(summary, [plant, config, store, log, *_draw(store)])
+
+
+def _draw(store: Path) -> list[Path]:
+    """A picture of the second day, where pictures can be made."""
+    if not can_plot():
+        return []
+    from wearcast.clients.plot_rows import draw_rows  # noqa: PLC0415
+
+    picture = store.with_suffix(".png")
+    with contextlib.closing(reopen_store(store)) as opened:
+        end_us = (opened.table.newest_us() or 0) // _DAY_US * _DAY_US
+        span = (end_us - _DAY_US, end_us)
+        rows = opened.table.read(*span)
+        picture.write_bytes(draw_rows(opened.table.columns, rows, opened.alerts(*span)))
+    return [picture]
 
 
 def _run(config: Path, log: Path) -> Iterator[dict[str, Any]]:

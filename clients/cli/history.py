@@ -26,7 +26,7 @@ _NEVER_US = 2**62
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="FILE.csv or FILE.parquet; without it CSV is printed.",
+    help="FILE.csv, FILE.parquet, or FILE.png for a picture; without it CSV is printed.",
 )  # fmt: skip
 def command(  # noqa: PLR0917 - click gives them by name
     store: Path, day: str | None, first: str | None, end: str | None, zone: str, out: Path | None
@@ -39,11 +39,12 @@ def command(  # noqa: PLR0917 - click gives them by name
     Examples:
       wearcast history edge.sqlite --day 2024-05-01 --out day.csv
       wearcast history edge.sqlite --from 2024-05-01T06:00Z --out rows.parquet
+      wearcast history edge.sqlite --out day.png
     """
     if day and (first or end):
         problem = "--day goes without --from and --to"
         raise click.UsageError(problem)
-    if out is not None:
+    if out is not None and out.suffix != ".png":
         check_suffix(out)
     with closing(reopen_store(store)) as opened:
         table = opened.table
@@ -55,6 +56,12 @@ def command(  # noqa: PLR0917 - click gives them by name
         parts = read_parts(table, first_us, end_us)
         if out is None:
             write_csv(sys.stdout, table.columns, parts)
+        elif out.suffix == ".png":
+            from wearcast.clients.plot_rows import draw_rows  # noqa: PLC0415
+
+            rows = [row for part in parts for row in part]
+            out.write_bytes(draw_rows(table.columns, rows, opened.alerts(first_us, end_us)))
+            click.echo(f"{out}: {len(rows):,} rows", err=True)
         else:
             count = write_file(out, table.columns, parts)
             click.echo(f"{out}: {count:,} rows", err=True)

@@ -90,6 +90,14 @@ def test_a_plant_with_a_leak_follows_where_its_models_are_served(tmp_path: Path)
     assert [hour for hour, _ in hours] == [f"{hour:02d}" for hour in range(24)]
     assert {stage for hour, stage in hours if "11" <= hour < "17"} == {"4"}
     assert stdout.count("(no forecast)") == 0
+    alarms = re.findall(r"T(\d\d):\d\dZ  alarm (raised|cleared) +(\w+ \w+):", stdout)
+    raised = sorted(tag for _, kind, tag in alarms if kind == "raised")
+    assert raised == sorted(tag for _, kind, tag in alarms if kind == "cleared") != []
+    assert all("11" <= hour < "18" for hour, _, _ in alarms)
+    sent = re.search(r"(\d+) deliveries acknowledged by the server, 0 wait", stdout)
+    # A forecast an hour; ten minutes, and days.
+    assert int(sent[1]) >= 48 + 288 + 2
+    assert f"wrote {tmp_path}/edge.png" in stdout
     assert "simulated leak from 11:00 to 17:00: first seen at 11:0" in stdout
     for name in ("flow-forecast", "flow-outlier"):
         written = json.loads((tmp_path / f"simulated-plant-{name}.json").read_text())

@@ -36,7 +36,7 @@ def check_suffix(path: Path) -> None:
         InputError: it is neither.
     """
     if path.suffix not in _SUFFIXES:
-        raise InputError("out", "a name that ends in .csv or .parquet", path)
+        raise InputError("out", "a name that ends in .csv, .parquet or .png", path)
 
 
 def write_file(path: Path, columns: Columns, parts: Iterable[Sequence[PlantRow]]) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from program import run, start
 from small_disk import mounted
-from tiny_plant import write_plant_models
 from waiting import wait_until
 
 CONFIG = """
@@ -30,16 +29,9 @@ path = "{plant}"
 """
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_plant_models(folder)
-    return folder
-
-
-def write_config(folder: Path, models: Path, more: str = "", **places: Path) -> Path:
+def write_config(folder: Path, plant_models: Path, more: str = "", **places: Path) -> Path:
     config = folder / "edge.toml"
-    known = {"models": models, "store": folder / "edge.sqlite", "plant": folder / "plant.csv"}
+    known = {"models": plant_models, "store": folder / "edge.sqlite", "plant": folder / "plant.csv"}
     config.write_text(CONFIG.format(**known | places) + more)
     return config
 
@@ -104,9 +96,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ],
 )
 def test_each_bad_setting_is_named(
-    tmp_path: Path, models: Path, change: Callable[[str], str], told: str
+    tmp_path: Path, plant_models: Path, change: Callable[[str], str], told: str
 ) -> None:
-    config = write_config(tmp_path, models)
+    config = write_config(tmp_path, plant_models)
     config.write_text(change(config.read_text()))
     done = run("edge", "--config", config)
     assert done.returncode in {3, 5}, done.stderr
@@ -121,10 +113,10 @@ def test_config_that_is_not_there(tmp_path: Path) -> None:
     assert "config: expected a readable file" in done.stderr
 
 
-def test_full_disk_loses_nothing(tmp_path: Path, models: Path) -> None:
+def test_full_disk_loses_nothing(tmp_path: Path, plant_models: Path) -> None:
     with mounted(tmp_path / "small") as small:
         plant, log, store = tmp_path / "plant.csv", tmp_path / "log", small / "edge.sqlite"
-        config = write_config(tmp_path, models, store=store)
+        config = write_config(tmp_path, plant_models, store=store)
         write_rows(plant, 0, 100)
         with edge(config, log):
             wait_until(lambda: count_rows(store) == 99)
@@ -142,9 +134,9 @@ def test_full_disk_loses_nothing(tmp_path: Path, models: Path) -> None:
         assert rows == [(number % 50 + 0.5, 0) for number in range(599)]
 
 
-def test_damaged_database_is_set_aside_and_told(tmp_path: Path, models: Path) -> None:
+def test_damaged_database_is_set_aside_and_told(tmp_path: Path, plant_models: Path) -> None:
     plant, log, store = tmp_path / "plant.csv", tmp_path / "log", tmp_path / "edge.sqlite"
-    config = write_config(tmp_path, models)
+    config = write_config(tmp_path, plant_models)
     write_rows(plant, 0, 2000)
     with edge(config, log):
         wait_until(lambda: count_rows(store) == 1999)
@@ -169,7 +161,7 @@ def _newest(store: Path) -> str:
 
 
 def test_unreachable_broker_and_server_are_told_and_the_rest_goes_on(
-    tmp_path: Path, models: Path
+    tmp_path: Path, plant_models: Path
 ) -> None:
     plant, log, store = tmp_path / "plant.csv", tmp_path / "log", tmp_path / "edge.sqlite"
     more = """
@@ -186,7 +178,7 @@ type = "grpc"
 address = "127.0.0.1:1"
 """
     # By the machine's clock: in a replay nothing goes on without one of its sources.
-    config = write_config(tmp_path, models, more)
+    config = write_config(tmp_path, plant_models, more)
     config.write_text(config.read_text().replace('clock = "readings"', ""))
     write_rows(plant, 0, 50)
     with edge(config, log):
@@ -203,12 +195,12 @@ address = "127.0.0.1:1"
 
 
 def test_garbage_on_the_serial_line_is_flagged_and_the_next_reading_kept(
-    tmp_path: Path, models: Path
+    tmp_path: Path, plant_models: Path
 ) -> None:
     store, log = tmp_path / "edge.sqlite", tmp_path / "log"
     plant, terminal = os.openpty()
     tty.setraw(terminal)
-    config = write_config(tmp_path, models)
+    config = write_config(tmp_path, plant_models)
     text = config.read_text().replace('clock = "readings"', "")
     text = (
         text[: text.index("[[sources]]")]

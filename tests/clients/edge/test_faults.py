@@ -17,7 +17,7 @@ from driven_edge import Edge
 from mosquitto import Mosquitto, needs_mosquitto
 from program import start
 from running import running_server
-from tiny_plant import MINUTE_US, MONDAY_US, write_plant_models
+from tiny_plant import MINUTE_US, MONDAY_US
 from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge.readings import Reading
@@ -212,10 +212,9 @@ def kill_again_and_again(edge: Watched, broker: Mosquitto, turns: threading.Sema
     ],
 )
 def test_kills_outages_and_restarts_lose_and_repeat_nothing(
-    tmp_path: Path, table: str, where: str
+    tmp_path: Path, plant_models: Path, table: str, where: str
 ) -> None:
-    models, central = tmp_path / "models", tmp_path / "central.sqlite"
-    write_plant_models(models)
+    models, central = plant_models, tmp_path / "central.sqlite"
     rows = make_rows(_KILLS * _PART)
     # One more, which closes the last.
     published = [*rows, (rows[-1][0] + MINUTE_US, 1.0, 4.0)]

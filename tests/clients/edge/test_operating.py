@@ -14,7 +14,7 @@ import pytest
 from driven_edge import Edge, at
 from program import run, start
 from running import running_server
-from tiny_plant import MINUTE_US, write_plant_models
+from tiny_plant import MINUTE_US
 from waiting import wait_until
 
 from wearcast.clients.edge.notify import Notifier
@@ -36,17 +36,10 @@ path = "{folder}/plant.csv"
 ALARMS = {"rules": {"on_delay_s": 60, "off_delay_s": 60}}
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_plant_models(folder)
-    return folder
-
-
 @pytest.fixture
-def config(tmp_path: Path, models: Path) -> Path:
+def config(tmp_path: Path, plant_models: Path) -> Path:
     path = tmp_path / "edge.toml"
-    path.write_text(CONFIG.format(models=models, folder=tmp_path))
+    path.write_text(CONFIG.format(models=plant_models, folder=tmp_path))
     (tmp_path / "plant.csv").write_text("time,flow,pressure\n")
     return path
 
@@ -107,8 +100,8 @@ def test_units_are_such_as_systemd_takes(tmp_path: Path, config: Path, verb: str
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_doctor_of_a_sound_setup(tmp_path: Path, config: Path, models: Path) -> None:
-    with running_server(models, "--store", str(tmp_path / "central.sqlite")) as server:
+def test_doctor_of_a_sound_setup(tmp_path: Path, config: Path, plant_models: Path) -> None:
+    with running_server(plant_models, "--store", str(tmp_path / "central.sqlite")) as server:
         text = config.read_text()
         config.write_text(text + f'[delivery]\ntype = "grpc"\naddress = "{server.address}"\n')
         before = sorted(tmp_path.iterdir())
@@ -138,7 +131,7 @@ def test_doctor_names_what_is_wrong(tmp_path: Path, config: Path) -> None:
 
 
 def test_alarms_are_shown_acknowledged_and_shelved(
-    tmp_path: Path, config: Path, models: Path
+    tmp_path: Path, config: Path, plant_models: Path
 ) -> None:
     def show() -> dict[str, str]:
         done = run("alarms", "--config", config, "--json")
@@ -147,7 +140,7 @@ def test_alarms_are_shown_acknowledged_and_shelved(
 
     names = {"names": ["tiny-outlier"]}
     with Edge(
-        tmp_path, at("10:00"), models_dir=models, models=names, alarms=ALARMS
+        tmp_path, at("10:00"), models_dir=plant_models, models=names, alarms=ALARMS
     ) as edge:  # fmt: skip
         edge.go(at("10:10"), without=range(at("10:03"), at("10:30"), MINUTE_US))
         assert show() == dict.fromkeys(["flow system", "pressure system"], "UNACKNOWLEDGED")
@@ -168,9 +161,9 @@ def test_alarms_are_shown_acknowledged_and_shelved(
     assert "0 active" in text
 
 
-def test_alarm_that_there_is_not_is_named(tmp_path: Path, config: Path, models: Path) -> None:
+def test_alarm_that_there_is_not_is_named(tmp_path: Path, config: Path, plant_models: Path) -> None:
     names = {"names": ["tiny-outlier"]}
-    with Edge(tmp_path, at("10:00"), models_dir=models, models=names) as edge:
+    with Edge(tmp_path, at("10:00"), models_dir=plant_models, models=names) as edge:
         edge.go(at("10:02"))
     done = run("alarms", "--config", config, "--acknowledge", "flow sistem")
     assert done.returncode == 5

@@ -18,7 +18,7 @@ import pytest
 from driven_edge import Edge, at
 from program import run, start
 from running import running_server
-from tiny_plant import MINUTE_US, write_plant_models
+from tiny_plant import MINUTE_US
 from waiting import wait_until
 
 from wearcast.signals.alerts import AlertKind
@@ -30,13 +30,6 @@ from wearcast.signals.simulation.plant_simulation import leak_day, simulate_plan
 DAY_US = 1440 * MINUTE_US
 FOREVER_US = 2**61
 OUTAGE = range(at("10:10"), at("10:30"), MINUTE_US)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_plant_models(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +90,11 @@ def test_stores_table_of_actual_and_predicted_values(two_days: tuple[Path, str])
 
 
 @pytest.mark.parametrize("table", ["sqlite", "csv"])
-def test_stores_csv_and_sqlite_hold_the_same(tmp_path: Path, models: Path, table: str) -> None:
+def test_stores_csv_and_sqlite_hold_the_same(
+    tmp_path: Path, plant_models: Path, table: str
+) -> None:
     store = {"path": tmp_path / "edge.sqlite", "table": table}
-    with Edge(tmp_path, at("10:00"), models_dir=models, store=store) as edge:
+    with Edge(tmp_path, at("10:00"), models_dir=plant_models, store=store) as edge:
         edge.go(at("11:10"), without=OUTAGE)
         rows = edge.store.table.read(0, FOREVER_US)
     assert [row.time_us for row in rows] == list(range(at("10:00"), at("11:10"), MINUTE_US))
@@ -107,8 +102,8 @@ def test_stores_csv_and_sqlite_hold_the_same(tmp_path: Path, models: Path, table
     assert all(row.readings == (1.0, 4.0) for row in rows if row.time_us not in OUTAGE)
 
 
-def test_stores_purge_after_365_days(tmp_path: Path, models: Path) -> None:
-    with Edge(tmp_path, at("10:00"), models_dir=models, alerts={"emit": "every"}) as edge:
+def test_stores_purge_after_365_days(tmp_path: Path, plant_models: Path) -> None:
+    with Edge(tmp_path, at("10:00"), models_dir=plant_models, alerts={"emit": "every"}) as edge:
         edge.go(at("11:00"), without=OUTAGE)
         assert len(edge.store.alerts(0, FOREVER_US)) == 40
         edge.clock.drive(at("23:58", day=364))
@@ -125,8 +120,8 @@ def test_stores_purge_after_365_days(tmp_path: Path, models: Path) -> None:
         assert at("10:00") in {row.time_us for row in sent}  # what waits to be sent is not purged
 
 
-def test_schedule_each_ten_minutes_hourly_and_daily(tmp_path: Path, models: Path) -> None:
-    with Edge(tmp_path, at("23:47"), models_dir=models) as edge:
+def test_schedule_each_ten_minutes_hourly_and_daily(tmp_path: Path, plant_models: Path) -> None:
+    with Edge(tmp_path, at("23:47"), models_dir=plant_models) as edge:
         edge.go(at("23:59"))
         assert edge.parcels(ParcelKind.ROWS) == []
         edge.go(at("1:02", day=1))
@@ -136,19 +131,19 @@ def test_schedule_each_ten_minutes_hourly_and_daily(tmp_path: Path, models: Path
         assert day.end_us == at("0:00", day=1)
 
 
-def test_delivery_central_server_down_and_up(tmp_path: Path, models: Path) -> None:
+def test_delivery_central_server_down_and_up(tmp_path: Path, plant_models: Path) -> None:
     central = tmp_path / "central.sqlite"
-    with running_server(models, "--store", str(central)) as server:
+    with running_server(plant_models, "--store", str(central)) as server:
         address = server.address
         delivery = {"type": "grpc", "address": address}
-        with Edge(tmp_path, at("10:00"), models_dir=models, delivery=delivery) as edge:
+        with Edge(tmp_path, at("10:00"), models_dir=plant_models, delivery=delivery) as edge:
             edge.go(at("10:31"))
             edge.deliver()
             assert edge.parcels() == []
             server.kill()
             edge.go(at("11:01"))
             assert len(edge.parcels(ParcelKind.ROWS)) == 3
-            with running_server(models, "--store", str(central), listen=address):
+            with running_server(plant_models, "--store", str(central), listen=address):
                 edge.deliver()
             assert edge.parcels() == []
     with closing(sqlite3.connect(central)) as connection:
@@ -159,9 +154,11 @@ def test_delivery_central_server_down_and_up(tmp_path: Path, models: Path) -> No
     assert (rows, times, parcels) == (60, 60, 6)
 
 
-def test_alarms_on_delay_off_delay_and_deadband_of_isa_18_2(tmp_path: Path, models: Path) -> None:
+def test_alarms_on_delay_off_delay_and_deadband_of_isa_18_2(
+    tmp_path: Path, plant_models: Path
+) -> None:
     rules = {"rules": {"on_delay_s": 300, "off_delay_s": 600}}
-    with Edge(tmp_path, at("10:00"), models_dir=models, alarms=rules) as edge:
+    with Edge(tmp_path, at("10:00"), models_dir=plant_models, alarms=rules) as edge:
         edge.go(at("11:00"), without=[at("10:02"), at("10:03"), *OUTAGE])
         assert [(it.kind, it.channel, it.time_us) for it in edge.told] == [
             (AlertKind.RAISED, "flow", at("10:15")),
@@ -171,7 +168,7 @@ def test_alarms_on_delay_off_delay_and_deadband_of_isa_18_2(tmp_path: Path, mode
         ]
 
 
-def test_sources_serial_line_and_file(tmp_path: Path, models: Path) -> None:
+def test_sources_serial_line_and_file(tmp_path: Path, plant_models: Path) -> None:
     plant, terminal = os.openpty()
     tty.setraw(terminal)
     config, file = tmp_path / "edge.toml", tmp_path / "pressure.csv"
@@ -180,7 +177,7 @@ def test_sources_serial_line_and_file(tmp_path: Path, models: Path) -> None:
 asset = "pump"
 channels = {{ flow = "m3/h", pressure = "bar" }}
 [models]
-dir = "{models}"
+dir = "{plant_models}"
 names = ["tiny-outlier"]
 [store]
 path = "{tmp_path}/edge.sqlite"

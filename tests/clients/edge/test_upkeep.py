@@ -2,19 +2,11 @@
 
 from pathlib import Path
 
-import pytest
 from driven_edge import Edge, at
-from tiny_plant import MINUTE_US, write_plant_models
+from tiny_plant import MINUTE_US
 
 from wearcast.clients.edge.readings import Reading
 from wearcast.signals.parcel import ParcelKind
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_plant_models(folder)
-    return folder
 
 
 def test_record_longer_than_history_is_kept_is_sent_whole(tmp_path: Path) -> None:
@@ -43,13 +35,13 @@ def test_clock_that_is_years_ahead_for_a_moment_purges_nothing(tmp_path: Path) -
 
 
 def test_after_a_clock_that_was_years_ahead_rows_go_on_at_the_present(
-    tmp_path: Path, models: Path
+    tmp_path: Path, plant_models: Path
 ) -> None:
-    with Edge(tmp_path, at("10:00"), models_dir=models) as edge:
+    with Edge(tmp_path, at("10:00"), models_dir=plant_models) as edge:
         edge.go(at("10:10"))
-    with Edge(tmp_path, at("10:00", day=9000), models_dir=models) as edge:
+    with Edge(tmp_path, at("10:00", day=9000), models_dir=plant_models) as edge:
         edge.go(at("10:02", day=9000))
-    with Edge(tmp_path, at("10:30"), models_dir=models) as edge:
+    with Edge(tmp_path, at("10:30"), models_dir=plant_models) as edge:
         edge.go(at("11:05"))
         rows = edge.store.table.read(0, at("12:00"))
         assert [row.time_us for row in rows] == [

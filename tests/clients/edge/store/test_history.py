@@ -1,20 +1,19 @@
 """`wearcast history` exports rows of a store, also while its service writes."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from edge_stores import COLUMNS, make_row, opened, start_writer
+from program import PROGRAM
 
 from wearcast.clients.edge.store.table_files import read_parquet, write_parquet
 
-PROGRAM = "from wearcast.clients.cli.history import command; command()"
 DAY = 1440
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    command = [*PROGRAM, "history", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -109,7 +108,7 @@ def test_history_is_read_while_another_process_writes(tmp_path: Path, kind: str)
         (("--day", "May"), "--day: expected a date such as 2024-05-01, got 'May'"),
         (("--from", "May"), "expected an ISO 8601 time, got 'May'"),
         (("--day", "2024-05-01", "--to", "2024-05-02"), "--day goes without --from and --to"),
-        (("--out", "rows.xlsx"), "out: expected a name that ends in .csv or .parquet"),
+        (("--out", "rows.xlsx"), "out: expected a name that ends in .csv, .parquet or .png"),
         (("--time-zone", "Mars"), "time_zone: expected a zone of the IANA database"),
     ],
 )
@@ -126,3 +125,12 @@ def test_what_makes_no_sense_is_refused(
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert "edge.sqlite: no file" in run(tmp_path / "edge.sqlite").stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_has_all_rows(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.png"
+    done = run(path, "--from", "2024-05-01", "--out", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{out}: 160 rows\n")
+    picture = out.read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert b"160 rows" in picture
