@@ -35,7 +35,9 @@ nightly: $(VENV)/.test ## Run all tests
 	$(PYTHON_VENV) -m pytest -m "slow or not slow"
 
 test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test the built wheel's server and clients on protobuf 6.33
-	$(PROTOBUF6_VENV)/bin/python -m pytest tests/serving tests/clients
+	$(PROTOBUF6_VENV)/bin/python -m pytest tests/serving tests/clients --ignore tests/clients/edge
+	$(PROTOBUF6_VENV)/bin/python -m pytest tests/clients/edge/carriers \
+		tests/clients/edge/test_courier.py tests/clients/edge/test_remote_models.py
 
 lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between folders, and protos
 	$(VENV)/bin/ruff check

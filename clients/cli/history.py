@@ -33,7 +33,7 @@ def command(  # noqa: PLR0917 - click gives them by name
 ) -> None:
     """Export rows of an edge service's store, of one day or between two times.
 
-    The service may go on writing. Times are in UTC.
+    The service may go on writing. Times are written in UTC.
 
     \b
     Examples:
@@ -49,8 +49,10 @@ def command(  # noqa: PLR0917 - click gives them by name
     with closing(reopen_store(store)) as opened:
         table = opened.table
         if first or end:
-            first_us = _read_time(first, zone) if first else 0
-            end_us = _read_time(end, zone) if end else _NEVER_US
+            first_us = _read_time("from", first, zone) if first else 0
+            end_us = _read_time("to", end, zone) if end else _NEVER_US
+            if end_us <= first_us:
+                raise click.BadParameter(f"--to: expected a time after {first}, got {end}")
         else:
             first_us, end_us = _find_day(day, zone, table.newest_us() or 0)
         parts = read_parts(table, first_us, end_us)
@@ -86,11 +88,11 @@ def _find_day(text: str | None, zone: str, newest_us: int) -> tuple[int, int]:
     return first_us, end_us
 
 
-def _read_time(text: str, zone: str) -> int:
+def _read_time(option: str, text: str, zone: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        problem = f"expected an ISO 8601 time, got {text!r}"
+        problem = f"--{option}: expected an ISO 8601 time, got {text!r}"
         raise click.BadParameter(problem) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=find_zone(zone))

@@ -56,8 +56,8 @@ def program() -> None:
       wearcast serve &
       wearcast predict Bearing1_1 --model bearing-rul --server 127.0.0.1:8561 --out out
 
-    Exit codes: 0 ok, 2 usage, 3 bad input, 4 server unreachable, 5 model or shape mismatch,
-    6 another stream took over the asset.
+    Exit codes: 0 ok, 1 interrupted, unexpected or a problem that doctor found, 2 usage, 3 bad
+    input, 4 server unreachable, 5 model or shape mismatch, 6 another stream took over the asset.
     """
 
 

@@ -47,7 +47,8 @@ class Criteria:
         # Where too little was read to tell, the old ones stay in force.
         self.bounds = self.bounds | self._fit(progress.next_us)
         self._store.put(_BOUNDS, self.bounds)
-        _LOG.info("bounds of usual readings, fitted anew: %s", self.bounds)
+        shown = [f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in self.bounds.items()]
+        _LOG.info("bounds of usual readings: %s", ", ".join(shown) or "none, too few rows")
         return True
 
     def _fit(self, end_us: int) -> dict[str, tuple[float, float]]:

@@ -49,7 +49,7 @@ def examine(config: Path) -> Iterator[Finding]:
     try:
         settings = load_edge_settings(config)
     except WearcastError as error:
-        yield Finding("config", Verdict.PROBLEM, str(error))
+        yield Finding("config", Verdict.PROBLEM, str(error).removeprefix("config: "))
         return
     yield Finding("config", Verdict.OK, f"{config}: asset {settings.asset}")
     parts: dict[str, Callable[[EdgeSettings], Iterator[Finding]]] = {
@@ -92,13 +92,13 @@ def _examine_store(settings: EdgeSettings) -> Iterator[Finding]:
         waiting, refused = store.outbox.count()
         if refused:
             first = store.outbox.refused()[0]
-            text = f"{refused} parcels were refused, the first for: {first.reason}"
+            text = f"refused parcels: {refused}, the first for: {first.reason}"
             yield Finding("delivery", Verdict.WARNING, text)
         if waiting:
-            yield Finding("delivery", Verdict.OK, f"{waiting} parcels wait in the outbox")
+            yield Finding("delivery", Verdict.OK, f"parcels that wait in the outbox: {waiting}")
         spare = store.count_spare()
         if spare:
-            text = f"{spare} readings had no place (two for one minute); they are in table spare"
+            text = f"readings without a place (two for one minute): {spare}, in table spare"
             yield Finding("store", Verdict.WARNING, text)
 
 
@@ -164,7 +164,8 @@ def _examine_sources(settings: EdgeSettings) -> Iterator[Finding]:
                 break
         else:
             target = _find_host(source)
-            text = f"{source.type}" + (f" {target[0]}:{target[1]} answers" if target else "")
+            place = getattr(source, "path", None) or getattr(source, "port", None)
+            text = f"{place}: is there" if place else "read as it comes"
             yield _try_host(part, *target) if target else Finding(part, Verdict.OK, text)
 
 

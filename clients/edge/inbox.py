@@ -1,5 +1,6 @@
 """Where the threads of sources leave what they have read, and what they have told of themselves."""
 
+import logging
 import queue
 import threading
 import time
@@ -7,7 +8,10 @@ from collections.abc import Sequence
 
 from wearcast.clients.edge.readings import Batch, Source
 
+_LOG = logging.getLogger(__name__)
 _WAITING = 64
+# Before a source that has failed is begun again.
+_PAUSE_S = 10.0
 # A source that may have readings of the past is waited for so long; it may be away for days.
 _PATIENCE_S = 300.0
 # What is stored at once is held in memory once more; a file of the past is handed on in chunks.
@@ -129,8 +133,20 @@ class Inbox:
         return source.name not in self._failures
 
     def _run(self, source: Source, position: object) -> None:
-        try:
-            source.run(position, self._queue.put, self._stop)
-        except Exception as error:  # noqa: BLE001  # the others go on; told as a problem
-            self._failures[source.name] = f"{type(error).__name__}: {error}"
+        newest = [position]
+
+        def put(batch: Batch) -> None:
+            self._failures.pop(source.name, None)
+            self._queue.put(batch)
+            newest[0] = batch.position
+
+        while not self._stop.is_set():
+            try:
+                source.run(newest[0], put, self._stop)
+                break
+            except Exception as error:  # noqa: BLE001  # a fault must not end it for good
+                self._failures[source.name] = f"{type(error).__name__}: {error}"
+                _LOG.exception("source %s: is begun again", source.name)
+                self.wake()
+                self._stop.wait(_PAUSE_S)
         self.wake()

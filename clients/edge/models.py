@@ -1,5 +1,6 @@
 """The models that judge a plant's rows: in this process, or on a server."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -8,10 +9,12 @@ import numpy as np
 
 from wearcast.clients.edge.blocks import Numbering
 from wearcast.signals.contract import Contract
-from wearcast.signals.errors import MismatchError
+from wearcast.signals.errors import InputError, MismatchError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import Panel, join_contracts
 from wearcast.signals.series import Block, Window, minutes_of
+
+_LOG = logging.getLogger(__name__)
 
 
 class Answers(NamedTuple):
@@ -140,7 +143,10 @@ class LocalModels:
             outputs = session.run(values, minutes_of(session.contract, batch))
             for row, window in enumerate(batch):
                 one = {name: output[row] for name, output in outputs.items()}
-                estimates.append(series.answer(window, one))
+                try:
+                    estimates.append(series.answer(window, one))
+                except InputError as error:  # the row stays as it was read, not judged
+                    _LOG.warning("%s: %s", session.contract.name, error)
         return estimates
 
 

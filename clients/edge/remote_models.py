@@ -5,6 +5,7 @@ away. The server keeps the series under the asset's name and the time of its fir
 what its blocks are numbered from.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,13 +17,17 @@ from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
-from wearcast.signals.errors import ReplacedError, WearcastError
+from wearcast.signals.errors import MismatchError, NotFoundError, ReplacedError, WearcastError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block
 
+_LOG = logging.getLogger(__name__)
 _PAGE = 240
 _TICK_S = 0.2
 _PAUSE_S = 5.0
+_REPLACED_PAUSE_S = 300.0
+# A thread that is stuck in a call goes on by itself, and is heard no more.
+_PATIENCE_S = 10.0
 
 
 def fetch_contracts(settings: EdgeSettings) -> list[Contract]:
@@ -56,6 +61,7 @@ class RemoteModels:
         self._fed = 0
         self._done = -1
         self._answers: list[Answers] = []
+        self._failure: WearcastError | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -84,7 +90,14 @@ class RemoteModels:
                 self._changed.notify_all()
 
     def take(self) -> Answers | None:
-        """What has been answered since it was asked last."""
+        """What has been answered since it was asked last.
+
+        Raises:
+            NotFoundError, MismatchError: the server has other models than at the start; the next
+                start asks it for those.
+        """
+        if self._failure is not None:
+            raise self._failure
         with self._changed:
             answers, self._answers = self._answers, []
         if not answers:
@@ -98,7 +111,7 @@ class RemoteModels:
         with self._changed:
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
 
     def _run(self, numbering: Numbering, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -108,11 +121,16 @@ class RemoteModels:
                     self._follow(store, numbering, stop)
                 finally:
                     store.close()
-            except ReplacedError as error:  # to ask again would replace whoever replaced us
+            except ReplacedError as error:  # to ask at once would replace whoever replaced us
                 self.problem = str(error)
+                stop.wait(_REPLACED_PAUSE_S)
+            except (NotFoundError, MismatchError) as error:  # it serves other models now
+                self._failure = error
                 return
-            except WearcastError as error:
-                self.problem = str(error)
+            except Exception as error:  # noqa: BLE001  # nothing else may end the thread
+                if not isinstance(error, WearcastError):
+                    _LOG.error("models: asked anew", exc_info=error)
+                self.problem = str(error) or type(error).__name__
                 stop.wait(_PAUSE_S)
 
     def _follow(self, store: EdgeStore, numbering: Numbering, stop: threading.Event) -> None:
@@ -137,14 +155,20 @@ class RemoteModels:
                     case Acknowledged(sequence=sequence):
                         self.problem = ""
                         waiting.sort(key=lambda estimate: estimate.sequence)
-                        with self._changed:
-                            self._done = max(self._done, sequence)
-                            self._answers.append(Answers(waiting, self._done))
-                        waiting = []
+                        self._publish([it for it in waiting if it.sequence <= sequence], sequence)
+                        # What was stored before comes first, before blocks that go before it.
+                        waiting = [it for it in waiting if it.sequence > sequence]
                     case Notice(code="RECONNECTING"):
                         self.problem = event.text
                     case Notice(code="RECONNECTED"):
                         self.problem = ""
+
+    def _publish(self, estimates: list[Estimate], done: int) -> None:
+        """Let the answers up to a block be taken; those before are known."""
+        with self._changed:
+            if done > self._done:
+                self._done = done
+                self._answers.append(Answers(estimates, done))
 
     def _wait_for(self, number: int) -> bool:
         """Whether a block is in the table, after waiting for it a little."""

@@ -55,12 +55,13 @@ class Retrainer:
             self._tell(f"training failed: {self._read_output() or f'exit code {code}'}")
             self._not_before_us = now_us + _DAY_US
             return None
-        progress.retrained_us = now_us
         try:
             models = self._open_models()
         except WearcastError as error:
             self._tell(f"models trained anew can't be used now: {error}")
+            self._not_before_us = now_us + _DAY_US
             return None
+        progress.retrained_us = now_us
         self.problem = ""
         names = ", ".join(f"{it.name}/{it.version}" for it in models.contracts)
         _LOG.info("models trained anew: %s", names)

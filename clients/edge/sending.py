@@ -77,6 +77,8 @@ class Sender:
             # As if it had been sent, whoever is given as receiver later.
             ended_us = progress.next_us // TEN_MINUTES_US * TEN_MINUTES_US
             progress.sent_us = progress.day_us = max(progress.sent_us, ended_us)
+            progress.amended_us = max(progress.amended_us, progress.answered_us)
+            progress.late_us.clear()
             return 0
         count = self._send_spans(progress.next_us, now_us)
         for span in days_from(progress.day_us, progress.next_us, self._zone):
@@ -95,20 +97,21 @@ class Sender:
                 continue
             if not self._is_due(span, now_us):
                 break
-            whole = self._stretch(span, now_us)
+            whole = self._stretch(span, closed_us, now_us)
             amended = self._find_amended(span.first_us)
             self._store.send_later(self._make_rows(ParcelKind.ROWS, whole, now_us, amended))
-            if len(amended) < _MOST_AMENDED:
+            if progress.amended_us >= min(progress.answered_us, span.first_us - 1):  # none is left
                 last_us = min(progress.answered_us, whole.end_us - self._step_us)
                 progress.amended_us = max(progress.amended_us, last_us)
             progress.sent_us = whole.end_us
             count += 1
         return count
 
-    def _stretch(self, span: Span, now_us: int) -> Span:
+    def _stretch(self, span: Span, closed_us: int, now_us: int) -> Span:
         """The ten minutes; or, long ago and without rows, with as many days behind them."""
+        last_us = min(now_us - _LONG_AGO_US - 1, closed_us)  # behind it there are no rows yet
         end_us = span.end_us
-        while end_us < now_us - _LONG_AGO_US and not self._store.table.read(span.first_us, end_us):
+        while end_us <= last_us and not self._store.table.read(span.first_us, end_us):
             whole, end_us = Span(span.first_us, end_us), end_us + _LONG_AGO_US
             span = whole
         return span
@@ -125,11 +128,13 @@ class Sender:
     def _find_amended(self, before_us: int) -> tuple[PlantRow, ...]:
         """Earlier rows that have not been sent as they are now."""
         progress = self._progress
-        answered_us = min(progress.answered_us + 1, before_us)
-        first_us = progress.amended_us + 1
-        rows = self._store.table.read(first_us, answered_us) if first_us < answered_us else []
-        rows = rows[:_MOST_AMENDED]
-        progress.amended_us = rows[-1].time_us if len(rows) == _MOST_AMENDED else answered_us - 1
+        end_us = min(progress.answered_us + 1, before_us)
+        first_us = max(progress.amended_us + 1, progress.origin_us or 0)
+        rows: list[PlantRow] = []
+        while not rows and first_us < end_us:  # in parts: they may be those of years
+            part_us = min(first_us + _MOST_AMENDED * self._step_us, end_us)
+            rows, first_us = self._store.table.read(first_us, part_us), part_us
+        progress.amended_us = max(progress.amended_us, first_us - 1)
         late_us, progress.late_us = progress.late_us[:_MOST_LATE], progress.late_us[_MOST_LATE:]
         known = {row.time_us for row in rows}
         for time_us in sorted(set(late_us) - known):
@@ -141,7 +146,8 @@ class Sender:
         self, kind: ParcelKind, span: Span, now_us: int, amended: tuple[PlantRow, ...]
     ) -> Parcel:
         rows = tuple(self._store.table.read(*span))
-        expected = (span.end_us - span.first_us) // self._step_us
+        # Steps that begin in it: at times one more, where ten minutes are no multiple of a step.
+        expected = -(-span.end_us // self._step_us) - -(-span.first_us // self._step_us)
         whole = len(rows) == expected and not any(
             None in row.readings or None in row.stages for row in rows
         )
@@ -153,6 +159,7 @@ class Sender:
         )
 
     def _make(self, kind: ParcelKind, span: Span, now_us: int, key: str) -> Parcel:
+        key = f"{key}/{self._progress.store_id}"
         if self._progress.rewound:  # the same time may have been sent before, by a wrong clock
             key += f"/{self._progress.rewound}"
         return Parcel(key, self._asset, kind, span.first_us, span.end_us, now_us)

@@ -6,6 +6,7 @@ service may be killed at any moment: it goes on from there, with nothing lost an
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -23,6 +24,7 @@ from wearcast.clients.edge.retraining import Retrainer
 from wearcast.clients.edge.sending import Sender
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.steps import Steps
+from wearcast.clients.edge.store.database import DamagedError
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.clients.edge.upkeep import Upkeep
 from wearcast.signals.alerts import Alert
@@ -35,6 +37,7 @@ _TICK_S = 1.0
 # times for the disk, so this is what a record is caught up with by.
 _MOST_STEPS = 60
 _LONGEST_PAUSE_S = 30
+_TELL_PAUSE_S = 60.0
 _PROGRESS = "progress"
 _POSITION = "position of "
 
@@ -59,6 +62,7 @@ class Service:
         *,
         tell: Tell,
         wake_courier: Callable[[], None] = lambda: None,
+        delivery_problem: Callable[[], str] = lambda: "",
         beat: Callable[[str], None] = lambda _: None,
         retrainer: Retrainer | None = None,
     ) -> None:
@@ -69,6 +73,7 @@ class Service:
         self._clock = clock
         self._tell = tell
         self._wake_courier = wake_courier
+        self._find_delivery_problem = delivery_problem
         self._beat = beat
         self._retrainer = retrainer
         self._step_us = round(settings.step_s * 1e6)
@@ -77,6 +82,8 @@ class Service:
         self._started_us = clock.now_us()
         self._sources = list(sources)
         self.problem = ""
+        self._untold_problem = ""
+        self._tell_from_s = 0.0
         self._load()
 
     def start(self) -> None:
@@ -88,18 +95,25 @@ class Service:
         self._inbox.start(positions)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set or all sources have ended."""
+        """Work until `stop` is set or all sources have ended.
+
+        Raises:
+            DamagedError: the store is no sound file any more.
+        """
         self.start()
         failures = 0
         try:
             while not stop.is_set():
                 try:
+                    if failures:  # what memory holds may never have come to the disk
+                        self._load()
                     busy = self.turn(_TICK_S)
+                except DamagedError:  # the next start saves what can be read
+                    raise
                 except StoreError as error:
                     # Nothing is acknowledged, and all that was half done is undone.
                     self._report(str(error))
                     self._rest(stop, failures)
-                    self._reload()
                     failures += 1
                     continue
                 failures = 0
@@ -141,7 +155,12 @@ class Service:
     @property
     def problems(self) -> dict[str, str]:
         """What is wrong now, by part."""
-        own = {"store": self.problem, "models": self._models.problem}
+        own = {
+            "store": self.problem,
+            "models": self._models.problem,
+            "alerts": self._untold_problem,
+            "delivery": self._find_delivery_problem(),
+        }
         if self._retrainer:
             own["retraining"] = self._retrainer.problem
         return self._inbox.problems | {part: text for part, text in own.items() if text}
@@ -185,12 +204,6 @@ class Service:
                 self._save()
             self._load()
 
-    def _reload(self) -> None:
-        try:
-            self._load()
-        except StoreError as error:
-            self._report(str(error))
-
     def _take_in(self, wait_s: float) -> bool:
         """Store what sources have read, then acknowledge it."""
         batches = self._inbox.take(wait_s)
@@ -200,6 +213,7 @@ class Service:
             for batch in batches:
                 self._steps.take(batch.readings, self._now_us())
                 self._store.put(_POSITION + batch.source, batch.position)
+            self._save()  # which rows have changed since they were sent
         self._inbox.stored()
         return True
 
@@ -263,11 +277,23 @@ class Service:
             self._saved = marks
 
     def _tell_alerts(self) -> None:
-        untold = self._judge.untold() if self._judge else []
-        if untold and self._judge:
+        """Write alerts out; where that fails, again after a while. They are stored and sent on."""
+        if self._judge is None or time.monotonic() < self._tell_from_s:
+            return
+        untold = self._judge.untold()
+        if not untold:
+            return
+        try:
             self._tell(untold)
-            with self._store.transaction():
-                self._judge.forget_told()
+        except StoreError as error:
+            if not self._untold_problem:
+                _LOG.error("%s; alerts wait", error)
+            self._untold_problem = str(error)
+            self._tell_from_s = time.monotonic() + _TELL_PAUSE_S
+            return
+        self._untold_problem = ""
+        with self._store.transaction():
+            self._judge.forget_told()
 
     def _rest(self, stop: threading.Event, failures: int) -> None:
         """A pause, longer after each failure; alive all the same."""

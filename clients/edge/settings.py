@@ -27,6 +27,9 @@ Days = Annotated[float, Field(gt=0)]
 
 
 def _make_rules(field: str, values: dict[str, Any]) -> AlarmRules:
+    for name in values:
+        if name not in AlarmRules.__struct_fields__:
+            raise ValueError(f"{field}.{name}: expected a rule of docs/alarms.md, got another name")
     try:
         return msgspec.convert(values, AlarmRules)
     except (msgspec.ValidationError, InputError) as error:
@@ -196,7 +199,7 @@ def load_edge_settings(config: Path) -> EdgeSettings:
         InputError: the file can't be read, or a value is not what it should be; each is named.
     """
     try:
-        table = tomllib.loads(config.read_text())
+        table = tomllib.loads(config.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError("config", "a readable file", f"{config}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -229,4 +232,14 @@ def _explain(item: Any) -> str:  # noqa: ANN401
         return f"{field}: expected a value, got none"
     if item["type"] == "extra_forbidden":
         return f"{field}: no such setting"
+    if item["type"] == "union_tag_not_found":
+        return f"{field}.type: expected a value, got none"
+    if item["type"] == "union_tag_invalid":
+        known, got = item["ctx"]["expected_tags"], item["ctx"]["tag"]
+        return f"{field}.type: expected one of {known}, got {got!r}"
+    if item["type"] == "value_error" and ", got " in text:
+        return text if text.startswith(field) else f"{field}: {text}"  # it says what came itself
+    if item["type"] == "path_type":
+        text = "expected a path"
+    text = text.replace("Input should be ", "expected ", 1)
     return f"{field}: {text}, got {item['input']!r}" if field else text

@@ -17,6 +17,7 @@ from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.sources import open_source
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.clients.edge.store.opening import open_store, reopen_store
+from wearcast.clients.edge.store.owner import owned
 from wearcast.clients.edge.telling import AlertWriter
 from wearcast.signals.alarm_rules import Tag, check_tags
 from wearcast.signals.contract import Contract
@@ -40,7 +41,8 @@ def run_edge(
     models anew when it is time; without it nothing does.
 
     Raises:
-        InputError: a setting is not what it should be, or the store is another program's.
+        InputError: a setting is not what it should be, or the store is another program's, or
+            another service runs on it.
         NotFoundError, ArtefactError, MismatchError: the models can't be used.
         StoreError: the store can't be opened now.
     """
@@ -48,7 +50,11 @@ def run_edge(
         clock = DrivenClock() if settings.clock == "readings" else SystemClock()
     models = open_models(settings)
     notifier = Notifier()
-    with _opened(settings, models) as store, _couriered(settings, store) as courier:
+    with (
+        owned(settings.store.path),
+        _opened(settings, models) as store,
+        _couriered(settings, store) as courier,
+    ):
         sources = [
             open_source(source, list(settings.channels), clock.now_us)
             for source in settings.sources
@@ -61,10 +67,13 @@ def run_edge(
             clock,
             tell=AlertWriter(settings),
             wake_courier=courier.wake if courier else lambda: None,
+            delivery_problem=lambda: courier.problem if courier else "",
             beat=notifier.beat,
             retrainer=_make_retrainer(settings, store, retrain),
         )
         notifier.ready()
+        names = ", ".join(source.name for source in sources)
+        _LOG.info("asset %s: reads %s, keeps %s", settings.asset, names, store.path)
         service.run(stop)
         notifier.stopping()
         # Where time is that of the readings, what is in the outbox is all that will ever be.
@@ -73,6 +82,7 @@ def run_edge(
                 break
         with contextlib.suppress(StoreError):
             store.maintain()
+        _LOG.info("asset %s: ended in order", settings.asset)
 
 
 def _make_retrainer(
@@ -115,7 +125,7 @@ def check_models(settings: EdgeSettings, contracts: list[Contract]) -> None:
     """
     check_fit(contracts, settings.channels, settings.step_s)
     points = make_columns(contracts).points
-    check_tags(settings.alarms.by_tag, [Tag(*point) for point in points])
+    check_tags(settings.alarms.by_tag, [Tag(*point) for point in points], "tags")
 
 
 def _find_contracts(settings: EdgeSettings) -> list[Contract]:

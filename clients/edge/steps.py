@@ -12,6 +12,7 @@ from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.readings import Reading
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.plant_table import PlantRow
+from wearcast.signals.series import MAX_START_US
 
 # Steps without any reading become rows, unless there are more of them than a day has minutes: then
 # the service was off, or a clock was wrong.
@@ -51,6 +52,9 @@ class Steps:
         waiting, late = [], []
         closed_us = self._progress.next_us
         for given in readings:
+            if not 0 <= given.time_us < MAX_START_US:  # no time that a row can have
+                self._store.keep_spare(given, now_us)
+                continue
             reading = self._check(given, now_us)
             if closed_us is not None and reading.time_us < closed_us:
                 late.append(reading)
@@ -84,12 +88,15 @@ class Steps:
             resume_us = self._find_resume(read_us, horizon_us)
             if resume_us - read_us > MAX_EMPTY * self._step_us:
                 end_us, next_us = read_us, resume_us
-        known = {row.time_us for row in self._store.table.read(progress.next_us, end_us)}
+        known = {row.time_us: row for row in self._store.table.read(progress.next_us, end_us)}
         rows = []
         for begin_us in range(progress.next_us, end_us, self._step_us):
             readings = by_step.get(begin_us, [])
             if begin_us in known:  # a clock was wrong, or is: no row is written over
-                for reading in readings:
+                made = self._make_row(begin_us, readings, bounds, off=False)
+                # Or a CSV table has it from a turn that was cut off.
+                again = made.readings == known[begin_us].readings
+                for reading in () if again else readings:
                     self._fit_in(reading, horizon_us)
                 continue
             off = not readings and begin_us + self._step_us <= off_before_us
@@ -162,6 +169,8 @@ class Steps:
         if held is not None or reading.value is None:
             if held != reading.value:
                 self._store.keep_spare(reading, now_us)
+            elif LATE in row.quality:  # a CSV table may have it from a turn that was cut off
+                self._note_late(begin_us)
             return
         values = list(row.readings)
         values[place] = reading.value
@@ -174,6 +183,9 @@ class Steps:
         self._store.table.write([changed])
         for rest in self._store.add_readings([reading]):
             self._store.keep_spare(rest, now_us)
+        self._note_late(begin_us)
+
+    def _note_late(self, begin_us: int) -> None:
         if begin_us not in self._progress.late_us:
             self._progress.late_us.append(begin_us)
 

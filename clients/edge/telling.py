@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import FileIO
 
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.signals.alert_formats import encode_alert
@@ -26,15 +28,26 @@ class AlertWriter:
             StoreError: they can't be written now; none of them counts as told.
         """
         text = b"".join(encode_alert(it, self._form, self._machine_number) for it in alerts)
-        if self._file is None:
-            sys.stdout.buffer.write(text)
-            sys.stdout.flush()
-            return
         try:
+            if self._file is None:
+                sys.stdout.buffer.write(text)
+                sys.stdout.flush()
+                return
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("ab") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            with self._file.open("ab", buffering=0) as file:
+                self._append(file, text)
         except OSError as error:
-            raise StoreError(f"alerts.file: {self._file}: {error.strerror}") from error
+            place = self._file or "standard output"
+            raise StoreError(f"alerts: {place}: {error.strerror}") from error
+
+    def _append(self, file: FileIO, text: bytes) -> None:
+        before = file.seek(0, os.SEEK_END)
+        left = memoryview(text)
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):  # half a line would spoil the next one
+                file.truncate(before)
+            raise

@@ -9,6 +9,7 @@ from wearcast.clients.edge.store.edge_store import EdgeStore
 _LOG = logging.getLogger(__name__)
 _DAY_US = 86_400_000_000
 _HOUR_US = 3_600_000_000
+_MOST_DAYS = 31
 
 
 class Upkeep:
@@ -27,7 +28,8 @@ class Upkeep:
         if not days:
             return
         self._progress.kept_us = now_us
-        if days != 1:  # it was off; or the clock is wrong, and may be right again tomorrow
+        # A clock that leaps may be wrong, and right again tomorrow.
+        if not 0 < days <= _MOST_DAYS:
             return
         gone = self._store.purge(now_us - self._keep_us)
         if gone:

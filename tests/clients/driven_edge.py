@@ -17,6 +17,7 @@ from wearcast.clients.edge.service import Service
 from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.starting import find_columns
 from wearcast.clients.edge.store.opening import open_store
+from wearcast.clients.edge.telling import AlertWriter
 from wearcast.signals.alerts import Alert
 from wearcast.signals.parcel import Parcel, ParcelKind
 
@@ -42,12 +43,21 @@ class Hand:
         self.position: object = None
         self.runs = threading.Event()
         self._put: Callable[[Batch], None] | None = None
+        self._failure: Exception | None = None
 
     def run(self, position: object, put: Callable[[Batch], None], stop: threading.Event) -> None:
         self.position = position
         self._put = put
         self.runs.set()
-        stop.wait()
+        while not stop.wait(0.01):
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+
+    def fail(self, failure: Exception) -> None:
+        """Let its thread end with an error."""
+        self.runs.clear()
+        self._failure = failure
 
     def give(self, *readings: Reading, position: object = None) -> None:
         taken = list(readings)
@@ -104,7 +114,7 @@ class Edge:
             [self.hand],
             models,
             self.clock,
-            tell=self.told.extend,
+            tell=AlertWriter(self.settings) if self.settings.alerts.file else self.told.extend,
             retrainer=self.retrainer,
         )
         self.service.start()

@@ -83,7 +83,7 @@ class TopicReader:
             return self._make(self._now_us(), self._find_name(topic), *read_text(text))
         try:
             message = msgspec.json.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"{topic}: expected JSON, got {payload[:80]!r}") from error
         time_us = self._read_time(message) if settings.time else self._now_us()
         if not settings.channels:

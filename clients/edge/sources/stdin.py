@@ -83,7 +83,7 @@ class StdinSource(LiveSource):
         try:
             said = msgspec.json.decode(line, type=_Line)
             time_us = self._read_time(said.time)
-        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             self._skip(f"line: expected an object with channels, got {line[:80]!r}: {error}")
             return []
         self._recover()

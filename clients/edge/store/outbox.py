@@ -54,7 +54,11 @@ class Outbox:
     def oldest_parcel(self, after_id: int = 0) -> tuple[int, Parcel] | None:
         """The parcel that has waited longest, of those behind a number, and its number."""
         for number, text in self._database.execute(_OLDEST, (after_id,)):
-            return number, msgspec.json.decode(text, type=Parcel)
+            try:
+                return number, msgspec.json.decode(text, type=Parcel)
+            except msgspec.MsgspecError as error:  # another version's; the others can go on
+                self.refuse(number, f"parcel: expected one of this version, got {error}")
+                return self.oldest_parcel(number)
         return None
 
     def sent(self, *numbers: int) -> None:

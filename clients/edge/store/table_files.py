@@ -116,6 +116,8 @@ def _list_values(row: PlantRow) -> list[Any]:
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
     """A file beside another one, which it replaces in the end."""
+    if not path.parent.is_dir():
+        raise InputError("out", "a file in a folder that is there", path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield unfinished

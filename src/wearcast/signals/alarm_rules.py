@@ -99,8 +99,8 @@ def _check(name: str, expected: str, got: object, holds: bool) -> None:  # noqa:
         raise InputError(f"alarms.{name}", expected, got, reason="ALARMS")
 
 
-def check_tags(texts: Iterable[str], known: Iterable[Tag]) -> None:
-    """Check that rules are given for tags that there are.
+def check_tags(texts: Iterable[str], known: Iterable[Tag], field: str = "by_tag") -> None:
+    """Check that rules are given for tags that there are; `field` is what the user knows them as.
 
     Raises:
         InputError: one is not known.
@@ -108,4 +108,4 @@ def check_tags(texts: Iterable[str], known: Iterable[Tag]) -> None:
     names = {tag.text for tag in known}
     for text in texts:
         expected = f"one of {', '.join(sorted(names))}"
-        _check("by_tag", expected, repr(text), text in names)
+        _check(field, expected, repr(text), text in names)

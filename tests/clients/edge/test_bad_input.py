@@ -14,6 +14,8 @@ from program import run, start
 from small_disk import mounted
 from waiting import wait_until
 
+from wearcast.clients.edge.settings import load_edge_settings
+
 CONFIG = """
 asset = "pump"
 clock = "readings"
@@ -78,20 +80,21 @@ def replace(old: str, new: str) -> Callable[[str], str]:
         (replace("asset", "aset"), "aset: no such setting"),
         (replace('"readings"', '"sundial"'), "clock: "),
         (replace("flow =", '"flow rate" ='), "channels: expected names of letters"),
-        (replace('"csv"', '"carrier pigeon"'), "sources.0: "),
+        (replace('"csv"', '"carrier pigeon"'), "sources.0.type: expected one of 'csv', "),
         (replace('path = "/', 'paht = "/'), "paht: no such setting"),
         (replace("[models]", 'time_zone = "Atlantis"\n[models]'), "time_zone: expected a zone"),
-        (replace("[models]", "step_s = 0\n[models]"), "step_s: "),
+        (replace("[models]", "step_s = 0\n[models]"), "step_s: expected greater than 0, got 0"),
         (replace("[models]", "step_s = 30\n[models]"), "step_s: expected 60 as tiny-outlier"),
         (replace("bar", "psi"), "channels: expected flow (m3/h), pressure (bar) as tiny-outlier"),
         (replace("tiny-forecast", "no-such"), "model: expected one of tiny-forecast/1"),
         (lambda text: text + '[[sources]]\ntype = "csv"\npath = "b"', "sources: expected a name"),
-        (lambda text: text + "[alarms]\nrules = { on_delay_s = -1 }", "alarms.on_delay_s: "),
-        (lambda text: text + "[alarms]\nrules = { on_delay = 1 }", "on_delay"),
+        (lambda text: text + "[alarms]\nrules = { on_delay_s = -1 }", "got alarms.rules: "),
+        (lambda text: text + "[alarms]\nrules = { on_delay = 1 }", "alarms.rules.on_delay: "),
         (lambda text: text + '[alarms.tags."flow nihgt"]\nfrom_stage = 1', "'flow nihgt'"),
         (lambda text: text + '[alerts]\nformat = "xml"', "alerts.format: "),
         (lambda text: text + '[delivery]\ntype = "grpc"\naddress = "x"', "delivery.grpc.address"),
         (lambda text: text + '[schedule.retrain]\nbest = ["outlier"]', "schedule.retrain: "),
+        (lambda text: text + '[delivery]\naddress = "x:1"', "delivery.type: expected a value"),
         (lambda text: text + "=", "TOML"),
     ],
 )
@@ -105,6 +108,12 @@ def test_each_bad_setting_is_named(
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "edge.sqlite").exists()
+
+
+def test_config_of_a_windows_editor(tmp_path: Path, plant_models: Path) -> None:
+    config = write_config(tmp_path, plant_models)
+    config.write_text(config.read_text(), encoding="utf-8-sig")
+    assert load_edge_settings(config).asset == "pump"
 
 
 def test_config_that_is_not_there(tmp_path: Path) -> None:

@@ -100,6 +100,28 @@ def test_units_are_such_as_systemd_takes(tmp_path: Path, config: Path, verb: str
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_second_service_on_a_store_is_refused(config: Path) -> None:
+    def begin() -> subprocess.Popen[str]:
+        edge = start("edge", "--config", config, stderr=subprocess.PIPE)
+        assert "asset pump: reads csv, keeps " in edge.stderr.readline()
+        return edge
+
+    edge = begin()
+    try:
+        refused = run("edge", "--config", config)
+        assert refused.returncode == 3
+        assert "store.path: expected a store that no other service keeps" in refused.stderr
+        assert run("alarms", "--config", config).returncode == 0
+        edge.kill()  # the lock ends with whoever holds it
+        edge.communicate()
+        edge = begin()
+        edge.terminate()
+        assert edge.wait(30) == 0
+    finally:
+        edge.kill()
+        edge.communicate()
+
+
 def test_doctor_of_a_sound_setup(tmp_path: Path, config: Path, plant_models: Path) -> None:
     with running_server(plant_models, "--store", str(tmp_path / "central.sqlite")) as server:
         text = config.read_text()

@@ -1,5 +1,7 @@
 """When the edge service sends, on a clock that the test drives."""
 
+import shutil
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 from driven_edge import Edge, at
 from tiny_plant import MINUTE_US
 
+from wearcast.clients.edge.progress import Progress
+from wearcast.clients.edge.readings import Reading
 from wearcast.signals.parcel import ParcelKind
 
 
@@ -122,3 +126,81 @@ def test_days_are_those_of_the_time_zone(tmp_path: Path) -> None:
         assert day.end_us == at("15:00")
         assert not day.complete
         assert len(day.rows) == 10
+
+
+def test_late_reading_outlives_a_kill_right_after_it_was_stored(tmp_path: Path) -> None:
+    away = [at("10:05")]
+    with Edge(tmp_path, at("10:00")) as edge:
+        edge.go(at("10:12"), without=away)
+        edge.hand.give(Reading(at("10:05"), "flow", 7.0))
+        # The store of a service that was killed once it had acknowledged the reading.
+        edge.hand.acknowledged = Copying(tmp_path)
+        edge.turn()
+    with Edge(tmp_path / "killed", 0, clock=edge.clock) as edge:
+        edge.go(at("10:21"))
+        *_, newest = edge.parcels(ParcelKind.ROWS)
+        assert (at("10:05"), 7.0) in [(row.time_us, row.readings[0]) for row in newest.rows]
+
+
+class Copying(list[Reading]):
+    """Copies the store into `killed` when a reading is acknowledged."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def extend(self, readings: Iterable[Reading]) -> None:
+        super().extend(readings)
+        killed = self._folder / "killed"
+        killed.mkdir(exist_ok=True)
+        for path in self._folder.glob("edge.sqlite*"):
+            shutil.copy(path, killed)
+
+
+@pytest.mark.parametrize("step_s", [7, 450, 3600])
+def test_ten_minutes_of_steps_that_do_not_divide_them_are_complete(
+    tmp_path: Path, step_s: int
+) -> None:
+    with Edge(tmp_path, at("10:00"), step_s=step_s) as edge:
+        for time_us in range(at("10:00"), at("12:11"), step_s * 1_000_000):
+            edge.clock.drive(time_us + 5_000_000)
+            edge.read(time_us)
+            edge.turn()
+        parcels = edge.parcels(ParcelKind.ROWS)
+        assert len(parcels) > 5
+        for parcel in parcels:
+            inside = [row for row in parcel.rows if row.time_us < parcel.end_us]
+            inside = [row for row in inside if row.time_us >= parcel.first_us]
+            assert len(inside) == parcel.expected
+            assert parcel.complete
+
+
+def test_backlog_behind_days_without_rows_is_sent_by_ten_minutes(tmp_path: Path) -> None:
+    with Edge(tmp_path, at("10:00")) as edge:
+        edge.go(at("10:21"))
+    with Edge(tmp_path, at("10:00", day=9), clock=edge.clock) as edge:
+        edge.clock.drive(at("10:00", day=9))
+        edge.hand.caught_up = False
+        for minute in range(200):  # the source was away too, and is five days behind
+            edge.read(at("10:00", day=4) + minute * MINUTE_US)
+            edge.turn()
+        between, *later = _spans(edge)[2:]
+        assert between[1] <= at("10:10", day=4)
+        assert len(later) >= 18
+        assert later[-1][1] == at("13:10", day=4)
+
+
+def test_nothing_is_kept_for_a_receiver_that_there_is_not(tmp_path: Path) -> None:
+    away = range(at("10:10"), at("10:40"), MINUTE_US)
+    with Edge(tmp_path, at("10:00"), delivery=None) as edge:
+        edge.go(at("11:00"), without=away)
+        for time_us in away:
+            edge.read(time_us)
+        edge.turn()
+        kept = edge.store.get("progress", Progress)
+        assert kept.late_us == []
+    with Edge(tmp_path, 0, clock=edge.clock) as edge:
+        edge.go(at("11:21"))
+        first, *_ = edge.parcels(ParcelKind.ROWS)
+        # What was read before there was a receiver counts as sent.
+        assert min(row.time_us for row in first.rows) > at("10:40")

@@ -1,7 +1,9 @@
 """From readings to rows."""
 
+import shutil
 from pathlib import Path
 
+import pytest
 from driven_edge import Edge, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,3 +156,41 @@ def test_no_reading_is_lost_in_whatever_order_and_however_often_it_comes(
                 row = rows[time_us // MINUTE_US * MINUTE_US]
                 assert row.readings[["flow", "pressure"].index(channel)] is not None
     edge.__exit__()
+
+
+@pytest.mark.parametrize("table", ["sqlite", "csv"])
+@pytest.mark.parametrize("time_us", [-62_135_596_800_000_000, -1, 253_402_351_199_000_000])
+def test_reading_of_a_time_that_no_row_can_have_is_kept_apart(
+    tmp_path: Path, table: str, time_us: int
+) -> None:
+    store = {"path": tmp_path / "edge.sqlite", "table": table}
+    with Edge(tmp_path, at("10:00"), store=store) as edge:
+        edge.read(time_us)
+        edge.go(at("10:05"))
+        edge.read(time_us)
+        edge.go(at("10:12"))
+        assert [row.time_us for row in _rows(edge)][:2] == [at("10:00"), at("10:01")]
+        assert edge.store.count_spare() == 4
+        assert len(edge.parcels()) == 1
+
+
+def test_csv_row_of_a_turn_that_was_cut_off_leaves_nothing_over(tmp_path: Path) -> None:
+    store = {"path": tmp_path / "edge.sqlite", "table": "csv"}
+    with Edge(tmp_path, at("10:00"), store=store) as edge:
+        for second in (1, 21, 41):
+            edge.read(at("10:00") + second * S, float(second))
+        edge.turn()
+        for path in tmp_path.glob("edge.sqlite*"):
+            shutil.copy(path, tmp_path / f"before-{path.name}")
+        edge.clock.drive(at("10:01") + 6 * S)
+        edge.turn()
+        rows = _rows(edge)
+    for path in tmp_path.glob("edge.sqlite*"):
+        path.unlink()
+    for path in tmp_path.glob("before-*"):
+        path.rename(tmp_path / path.name.removeprefix("before-"))
+    with Edge(tmp_path, 0, clock=edge.clock, store=store) as edge:
+        edge.turn()
+        assert _rows(edge) == rows
+        assert rows[0].readings == (21.0, 4.0)
+        assert edge.store.count_spare() == 0

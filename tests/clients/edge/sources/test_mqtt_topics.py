@@ -63,6 +63,7 @@ def test_one_message_may_hold_many_channels(channels: str, text: str):
     ("payload", "message"),
     [
         (b"40.2.1", "flow: expected JSON, got b'40.2.1'"),
+        (b"[" * 10_000, "flow: expected JSON, got b"),
         (b"[]", r"t: expected it in the message, got '\[\]'"),
         (b'{"t": true, "value": 1}', "t: expected a time, got True"),
         (b'{"t": "noon", "value": 1}', "expected a time, got 'noon'"),

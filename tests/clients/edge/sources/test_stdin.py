@@ -91,3 +91,12 @@ def test_a_bad_line_is_told_and_the_next_one_is_read(pipe: tuple[int, int], line
         writer.flush()
         assert pairs(run.take(1)) == [("flow_rate", 1.0)]
         run.wait_for(lambda source: not source.problem)
+
+
+def test_a_line_of_endless_brackets_is_skipped(pipe: tuple[int, int]):
+    with running(make_source(pipe[0])) as run:
+        os.write(pipe[1], b'{"channels": {"flow_rate": ' + b"[" * 10_000 + b"\n")
+        os.write(pipe[1], b'{"channels": {"flow_rate": 41}}\n')
+        (reading,) = run.take(1)
+        assert reading.value == 41.0
+        assert run.source.skipped == 1

@@ -106,8 +106,10 @@ def test_history_is_read_while_another_process_writes(tmp_path: Path, kind: str)
     ("arguments", "problem"),
     [
         (("--day", "May"), "--day: expected a date such as 2024-05-01, got 'May'"),
-        (("--from", "May"), "expected an ISO 8601 time, got 'May'"),
+        (("--from", "May"), "--from: expected an ISO 8601 time, got 'May'"),
         (("--day", "2024-05-01", "--to", "2024-05-02"), "--day goes without --from and --to"),
+        (("--from", "2024-05-02", "--to", "2024-05-01"), "--to: expected a time after 2024-05-02"),
+        (("--out", "none/rows.csv"), "out: expected a file in a folder that is there"),
         (("--out", "rows.xlsx"), "out: expected a name that ends in .csv, .parquet or .png"),
         (("--time-zone", "Mars"), "time_zone: expected a zone of the IANA database"),
     ],
