@@ -26,7 +26,12 @@ BAR_ROWS_PER_S = 200_000
 
 @click.group()
 def command() -> None:
-    """Measure how fast this machine is."""
+    """Measure how fast this machine is.
+
+    \b
+    Example:
+      wearcast bench stores
+    """
 
 
 @command.command()

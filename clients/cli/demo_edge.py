@@ -62,7 +62,7 @@ def show_edge(address: str, central: Path, out: Path, *, seed: int, as_json: boo
     write_plant(plant, simulate_plant(leak_day(seed=seed)))
     config.write_text(
         _CONFIG.format(
-            asset=_ASSET, plant=plant, outlier=OUTLIER, forecast=FORECAST, store=store,
+            asset=_ASSET, plant=plant.name, outlier=OUTLIER, forecast=FORECAST, store=store.name,
             address=address,
         )
     )  # fmt: skip

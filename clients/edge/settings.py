@@ -3,10 +3,11 @@
 A table inside is reached in the environment by two underscores: WEARCAST_EDGE_STORE__PATH.
 """
 
+import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +24,8 @@ from wearcast.signals.alarm_rules import AlarmRules
 from wearcast.signals.clock import find_zone
 from wearcast.signals.errors import InputError
 
+Model = TypeVar("Model", bound=BaseModel)
+_PREFIX = "WEARCAST_EDGE_"
 Days = Annotated[float, Field(gt=0)]
 
 
@@ -123,7 +126,7 @@ class EdgeSettings(BaseSettings):
     """All of it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WEARCAST_EDGE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
     asset: Annotated[str, Field(min_length=1, max_length=150)]
@@ -193,7 +196,7 @@ class EdgeSettings(BaseSettings):
 
 
 def load_edge_settings(config: Path) -> EdgeSettings:
-    """Settings from a TOML file and the environment.
+    """Settings from a TOML file and the environment; relative paths are of the file's folder.
 
     Raises:
         InputError: the file can't be read, or a value is not what it should be; each is named.
@@ -219,10 +222,33 @@ def load_edge_settings(config: Path) -> EdgeSettings:
 
     nothing: dict[str, Any] = {}  # all comes from the sources above
     try:
-        return Layered(**nothing)
+        settings = Layered(**nothing)
     except ValidationError as error:
         problems = "; ".join(_explain(item) for item in error.errors())
         raise InputError("config", "settings as in docs/edge.md", problems) from error
+    known = {_PREFIX + name.upper() for name in EdgeSettings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(_PREFIX) and variable.partition("__")[0] not in known:
+            raise InputError(
+                "config", "settings as in docs/edge.md", f"{variable}: no such setting"
+            )
+    return _place(settings, config.absolute().parent)
+
+
+def _place(settings: Model, folder: Path) -> Model:
+    """The settings with each path that is relative put into the folder."""
+    changes: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Path):
+            changes[name] = folder / value
+        elif isinstance(value, BaseModel):
+            changes[name] = _place(value, folder)
+        elif isinstance(value, tuple):
+            changes[name] = tuple(
+                _place(item, folder) if isinstance(item, BaseModel) else item for item in value
+            )
+    return settings.model_copy(update=changes)
 
 
 def _explain(item: Any) -> str:  # noqa: ANN401

@@ -116,6 +116,15 @@ def test_config_of_a_windows_editor(tmp_path: Path, plant_models: Path) -> None:
     assert load_edge_settings(config).asset == "pump"
 
 
+def test_variable_that_names_no_setting(
+    tmp_path: Path, plant_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEARCAST_EDGE_STOR__PATH", "b.sqlite")
+    done = run("edge", "--config", write_config(tmp_path, plant_models))
+    assert done.returncode == 3
+    assert "WEARCAST_EDGE_STOR__PATH: no such setting" in done.stderr
+
+
 def test_config_that_is_not_there(tmp_path: Path) -> None:
     done = run("edge", "--config", tmp_path / "none.toml")
     assert done.returncode == 3

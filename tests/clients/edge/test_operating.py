@@ -183,6 +183,21 @@ def test_alarms_are_shown_acknowledged_and_shelved(
     assert "0 active" in text
 
 
+def test_paths_are_of_the_folder_of_the_settings(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = config.read_text().replace(f"{tmp_path}/", "")
+    (tmp_path / "plant.csv").write_text("time,flow,pressure\n2024-01-01 00:00,1.5,4.0\n")
+    config.write_text(text.replace("asset", 'clock = "readings"\nasset', 1) + "follow = false\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    done = run("edge", "--config", config)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "edge.sqlite").exists()
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_alarm_that_there_is_not_is_named(tmp_path: Path, config: Path, plant_models: Path) -> None:
     names = {"names": ["tiny-outlier"]}
     with Edge(tmp_path, at("10:00"), models_dir=plant_models, models=names) as edge:
