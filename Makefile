@@ -11,6 +11,8 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS))
 generate = $(PROTOC) --python_out=$(1) --pyi_out=$(1) $(PROTOS) && \
 	$(PROTOC) --grpc_python_out=$(1) $(SERVICES)
 PROTOBUF6_VENV := .venv-protobuf6
+# Two processes; the tests of a file in one, as they share servers.
+TWO = -n 2 --dist loadfile
 # The protos must not break what this commit speaks.
 BASE ?= main
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -29,14 +31,15 @@ run: $(VENV)/.run ## Show all of it: serve the bundled models, stream a simulate
 	$(PYTHON_VENV) -m wearcast demo --out out
 
 test: $(VENV)/.test ## Run all tests but the slow ones
-	$(PYTHON_VENV) -m pytest
+	$(PYTHON_VENV) -m pytest $(TWO)
 
 nightly: $(VENV)/.test ## Run all tests
-	$(PYTHON_VENV) -m pytest -m "slow or not slow"
+	$(PYTHON_VENV) -m pytest $(TWO) -m "slow or not slow"
 
 test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test the built wheel's server and clients on protobuf 6.33
-	$(PROTOBUF6_VENV)/bin/python -m pytest tests/serving tests/clients --ignore tests/clients/edge
-	$(PROTOBUF6_VENV)/bin/python -m pytest tests/clients/edge/carriers \
+	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) tests/serving tests/clients \
+		--ignore tests/clients/edge
+	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) tests/clients/edge/carriers \
 		tests/clients/edge/test_courier.py tests/clients/edge/test_remote_models.py
 
 lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between folders, and protos
