@@ -1,14 +1,17 @@
 """Models on a server: nothing that it has answered is lost to an edge service that comes back."""
 
 import json
+import shutil
 import sqlite3
-from contextlib import closing
+import subprocess
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from program import run
+from program import run, start
 from running import running_server
 from tiny_plant import MINUTE_US, MONDAY_US, plant_rows
+from waiting import wait_until
 
 from wearcast.clients.edge.blocks import Numbering
 from wearcast.clients.edge.remote_models import RemoteModels, fetch_contracts
@@ -44,6 +47,12 @@ def read_stages(folder: Path) -> list[tuple[int, int]]:
     with closing(sqlite3.connect(folder / "edge.sqlite")) as connection:
         query = "SELECT flow_system_stage, pressure_system_stage FROM plant ORDER BY time"
         return connection.execute(query).fetchall()
+
+
+def has_rows(folder: Path) -> bool:
+    with suppress(sqlite3.OperationalError):  # it has just been begun
+        return (folder / "edge.sqlite").exists() and len(read_stages(folder)) > 0
+    return False
 
 
 def forget_answers(folder: Path, count: int) -> None:
@@ -115,3 +124,26 @@ def test_answers_are_taken_no_sooner_than_all_models_have_given_theirs(
             forecasts = [number for number in (84, 89) if number > done]
             assert sorted(sequences) == sorted([*range(done + 1, 93), *forecasts])
         models.close()
+
+
+def test_server_with_other_models_ends_the_service_which_then_says_why(
+    tmp_path: Path, plant_models: Path
+) -> None:
+    others = tmp_path / "models"
+    shutil.copytree(plant_models / "tiny-outlier", others / "tiny-outlier")
+    config = tmp_path / "edge.toml"
+    with running_server(plant_models) as server:
+        text = CONFIG.format(address=server.address, folder=tmp_path)
+        config.write_text(text.replace("follow = false", ""))
+        write_rows(tmp_path, 0, 20)
+        edge = start("edge", "--config", config, stderr=subprocess.PIPE)
+        try:
+            wait_until(lambda: has_rows(tmp_path))
+            server.kill()
+            with running_server(others, listen=server.address):
+                _, told = edge.communicate(timeout=60)
+        finally:
+            edge.kill()
+            edge.wait()
+    assert edge.returncode == 5
+    assert "model: expected one of tiny-outlier/1, got tiny-forecast" in told
