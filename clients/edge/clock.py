@@ -5,9 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """driven: it stands still until it is told a time, as where readings of a record tell it."""
-
-    driven: bool
+    """Tells the time of the service."""
 
     def now_us(self) -> int:
         """Microseconds since 1970-01-01 UTC."""
@@ -17,8 +15,6 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
-    driven = False
-
     def now_us(self) -> int:
         """Microseconds since 1970-01-01 UTC."""
         return time.time_ns() // 1000
@@ -26,8 +22,6 @@ class SystemClock:
 
 class DrivenClock:
     """Stands still until it is set; it never goes back."""
-
-    driven = True
 
     def __init__(self, now_us: int = 0) -> None:
         self._now_us = now_us

@@ -77,7 +77,7 @@ class Inbox:
     @property
     def ended(self) -> bool:
         """Whether no further reading will come, and all have been taken."""
-        done = all(source.ended or not self._is_alive(source) for source in self._sources)
+        done = all(source.ended for source in self._sources)
         return done and not self._held and self._queue.empty()
 
     def horizon_us(self, now_us: int | None, step_us: int) -> int | None:
@@ -92,11 +92,7 @@ class Inbox:
             return None
         if self.ended:
             return max(self._newest_us.values()) + step_us
-        newest = [
-            self._newest_us.get(source.name)
-            for source in self._sources
-            if not source.ended and self._is_alive(source)
-        ]
+        newest = [self._newest_us.get(source.name) for source in self._sources if not source.ended]
         known = [time_us for time_us in newest if time_us is not None]
         return None if len(known) < len(newest) else min(known, default=None)
 
@@ -125,12 +121,9 @@ class Inbox:
 
     def _is_behind(self, source: Source) -> bool:
         """Whether readings of the past may still come, and soon."""
-        if source.caught_up or source.ended or not self._is_alive(source):
+        if source.caught_up or source.ended:
             return False
         return time.monotonic() - self._heard_s[source.name] < _PATIENCE_S
-
-    def _is_alive(self, source: Source) -> bool:
-        return source.name not in self._failures
 
     def _run(self, source: Source, position: object) -> None:
         newest = [position]

@@ -119,10 +119,6 @@ class EdgeStore:
         """Time of the oldest kept reading."""
         return self._find("SELECT min(time_us) FROM pending")
 
-    def newest_pending_us(self) -> int | None:
-        """Time of the newest kept reading."""
-        return self._find("SELECT max(time_us) FROM pending")
-
     def keep_spare(self, reading: Reading, received_us: int) -> None:
         """Keep a reading that has no place in the table."""
         cells = (reading.time_us, reading.channel, reading.value, " ".join(reading.quality))

@@ -3,11 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from plant_labels import rows_of, spans
 
 from wearcast.signals.clock import parse_time
 from wearcast.signals.errors import InputError
-from wearcast.signals.rows import Rows
 from wearcast.signals.simulation.plant_demand import DAY_MIN, STEP_US
 from wearcast.signals.simulation.plant_faults import (
     CHANNELS,
@@ -21,31 +20,6 @@ from wearcast.signals.simulation.plant_faults import (
     open_leaks,
 )
 from wearcast.signals.simulation.plant_simulation import Plant, SimulatedPlant, simulate_plant
-
-Floats = NDArray[np.float64]
-
-
-@pytest.fixture(scope="module")
-def year() -> SimulatedPlant:
-    return simulate_plant(Plant())
-
-
-def rows_of(label: Label, rows: Rows) -> slice:
-    return slice(*((at - rows.start_us) // STEP_US for at in (label.start_us, label.end_us)))
-
-
-def spans(simulated: SimulatedPlant, kind: str, channel: str = "") -> list[slice]:
-    found = [
-        rows_of(label, simulated.true)
-        for label in simulated.labels
-        if (label.kind, label.channel) == (kind, channel)
-    ]
-    assert found
-    return found
-
-
-def correlate(values: Floats, lag: int) -> float:
-    return float(np.corrcoef(values[:-lag], values[lag:])[0, 1])
 
 
 def test_outside_all_labels_the_sensors_read_what_is_true(year: SimulatedPlant) -> None:
