@@ -119,6 +119,7 @@ def _make_contract(
         rul=checkpoint.rul,
         forecast=checkpoint.forecast,
         outlier=checkpoint.outlier,
+        fault=checkpoint.fault,
         training={"architecture": checkpoint.architecture, **checkpoint.training},
     )
 

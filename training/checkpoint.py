@@ -15,7 +15,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from wearcast.signals.contract import ForecastPart, OutlierPart, Output, RulCalibration
+from wearcast.signals.contract import FaultPart, ForecastPart, OutlierPart, Output, RulCalibration
 from wearcast.signals.errors import ArtefactError
 from wearcast.training.architectures import build
 
@@ -25,8 +25,8 @@ FORMAT = 2
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A trained model and all that export needs to know about it.
 
-    kind: what it answers: rul, forecast or outlier; the part of that name says how. channels: pairs
-    (name, unit). window: samples a channel and block. hop_s: seconds from one block to the next.
+    kind: what it answers: rul, forecast, outlier or fault; the part of that name says how.
+    channels: pairs (name, unit). window: samples a channel and block. hop_s: seconds from one block to the next.
     sequence: blocks in a window. center, scale: for each channel a typical reading and spread in
     its unit, which golden cases are drawn with. time_zone, every_s, missing, partial: as in
     `wearcast.signals.contract.Contract`. training: a summary for people.
@@ -52,6 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rul: RulCalibration | None = None
     forecast: ForecastPart | None = None
     outlier: OutlierPart | None = None
+    fault: FaultPart | None = None
 
     def build_model(self) -> nn.Module:
         """The model with these weights, in evaluation mode.
@@ -75,7 +76,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         ArtefactError: something in it is not plain, so that it could not be read again.
     """
     contents = msgspec.structs.asdict(checkpoint)
-    for name in ("outputs", "rul", "forecast", "outlier"):
+    for name in ("outputs", "rul", "forecast", "outlier", "fault"):
         contents[name] = msgspec.to_builtins(contents[name])
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name}-{secrets.token_hex(8)}"

@@ -94,6 +94,8 @@ _EXTRAS = {
     "matplotlib": "plot",
     "pandas": "files",
     "pyarrow": "files",
+    "scipy": "files",
+    "sklearn": "train",
     "paho": "mqtt",
     "serial": "serial",
     "asyncua": "opcua",

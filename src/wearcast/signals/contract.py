@@ -160,6 +160,27 @@ class OutlierPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class FaultPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which faults a model tells apart; its output `probability` has one number for each, in order.
+
+    A second output, `novelty`, is there where the model knows its limits: how unlike anything in
+    training the input is, 1 and over: unknown. shaft_hz: revolutions a second that the model was
+    trained at; None: not known. orders: frequencies to look at, by name, in multiples of the shaft's.
+    steady: answers whose mean the stable diagnosis stands on. lead: how far ahead of the diagnosis
+    that stands the mean of another must be.
+    """
+
+    faults: Annotated[tuple[str, ...], Meta(min_length=2)]
+    shaft_hz: Positive | None = None
+    orders: dict[str, Positive] = {}
+    steady: Annotated[int, Meta(ge=1)] = 5
+    lead: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+
+    def __post_init__(self) -> None:
+        distinct = "" not in self.faults and len(set(self.faults)) == len(self.faults)
+        _check("faults", "names, each once", self.faults, distinct, "fault")
+
+
 def _rises(numbers: tuple[float, ...]) -> bool:
     return all(earlier < later for earlier, later in pairwise(numbers))
 
@@ -202,6 +223,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rul: RulCalibration | None = None
     forecast: ForecastPart | None = None
     outlier: OutlierPart | None = None
+    fault: FaultPart | None = None
     training: dict[str, Any] = {}
     format: int = FORMAT
 
@@ -231,7 +253,12 @@ def check_parts(contract: Contract) -> None:
     Raises:
         ArtefactError: they don't, or the kind is none that is known here.
     """
-    parts = {"rul": contract.rul, "forecast": contract.forecast, "outlier": contract.outlier}
+    parts = {
+        "rul": contract.rul,
+        "forecast": contract.forecast,
+        "outlier": contract.outlier,
+        "fault": contract.fault,
+    }
     part = parts.get(contract.kind)
     if part is None:
         expected = f"one of {', '.join(parts)}, with the part of that name"
@@ -245,6 +272,10 @@ def check_parts(contract: Contract) -> None:
         names = ("value", "percentile", "stage", "cause")
         wanted = [(name, (len(part.points),)) for name in names]
         used = {point.channel for point in part.points} - {""}
+    elif isinstance(part, FaultPart):
+        wanted = [("probability", (len(part.faults),)), ("novelty", ())]
+        wanted = wanted[: max(len(contract.outputs), 1)]
+        used = set()
     else:
         wanted = [(LIFE_FRACTION.name, LIFE_FRACTION.shape)]
         used = set()

@@ -15,6 +15,7 @@ class Quality(StrEnum):
     AFTER_GAP = "AFTER_GAP"
     CLOCK_JUMP = "CLOCK_JUMP"
     CONSTANT = "CONSTANT"
+    CLIPPED = "CLIPPED"
     FILLED = "FILLED"
     MISSING = "MISSING"
 
@@ -123,8 +124,22 @@ class Outlier(msgspec.Struct, frozen=True, tag=True):
     stages: tuple[DetectorStage, ...]
 
 
-Answer = RemainingLife | Forecast | Outlier
-Kind = TypeVar("Kind", RemainingLife, Forecast, Outlier)
+class FaultDiagnosis(msgspec.Struct, frozen=True, tag=True):
+    """Which fault a machine has.
+
+    probabilities: pairs (fault, probability of this window alone); they sum to 1. novelty: how
+    unlike anything in training this window is, 1 and over: unknown; None: the model can't tell.
+    diagnosis: the fault, stable over time, see `wearcast.signals.diagnosis`; empty where unknown.
+    """
+
+    probabilities: tuple[tuple[str, float], ...]
+    novelty: float | None
+    diagnosis: str
+    unknown: bool
+
+
+Answer = RemainingLife | Forecast | Outlier | FaultDiagnosis
+Kind = TypeVar("Kind", RemainingLife, Forecast, Outlier, FaultDiagnosis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +182,15 @@ class Estimate:
             MismatchError: it is of another kind.
         """
         return self._of(Outlier)
+
+    @property
+    def fault_diagnosis(self) -> FaultDiagnosis:
+        """The answer of a model of kind fault.
+
+        Raises:
+            MismatchError: it is of another kind.
+        """
+        return self._of(FaultDiagnosis)
 
     def _of(self, kind: type[Kind]) -> Kind:
         if not isinstance(self.answer, kind):

@@ -1,0 +1,1 @@
+"""Recordings of vibration with what is known of the machine: readers and resampling."""

@@ -1,0 +1,1 @@
+"""Fault diagnosis: which fault a machine has, from its vibration."""
