@@ -10,6 +10,7 @@ import click
 
 from wearcast.clients.cli import options
 from wearcast.clients.cli.progress import open_progress
+from wearcast.clients.cli.simulate_vibration import gear, rotor
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import HOP_S, write_snapshot
 from wearcast.signals.simulation.bearing import BearingLife, simulate_bearing
@@ -26,7 +27,13 @@ def command() -> None:
     Example:
       wearcast simulate bearing --out data --name Bearing1_9
       wearcast simulate flow --out data --name plant
+      wearcast simulate rotor --out data --unit A
+      wearcast simulate gear --out data --name rig
     """
+
+
+command.add_command(rotor)
+command.add_command(gear)
 
 
 @command.command()
