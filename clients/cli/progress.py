@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def open_progress(name: str, size: int) -> Iterator[Callable[[], None]]:
-    """Gives the function to call after each of `size` steps."""
+def open_progress(name: str, size: int | None) -> Iterator[Callable[[], None]]:
+    """Gives the function to call after each of `size` steps; None: nobody knows how many."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

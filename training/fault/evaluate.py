@@ -96,6 +96,9 @@ def evaluate_fault(
             raise InputError("model", " or ".join(MODELS), model)
     faults = find_faults(vibrations)
     splits = leave_out(vibrations, hold_out)
+    # The same for all models and folds; the readings themselves don't matter to it.
+    window = choose_window(vibrations, settings.spectral)
+    settings = replace(settings, spectral=replace(settings.spectral, window=window))
     histories: dict[str, dict[str, list[MemberEpoch]]] = {model: {} for model in models}
     said: dict[str, dict[str, list[Answers]]] = {model: {} for model in models}
     for split in splits:
@@ -141,8 +144,8 @@ def _evaluate_leaky(
     settings: EvaluationSettings,
     on_fold: Callable[[], None],
 ) -> dict[str, Scores]:
-    window = 2 * _find_window(vibrations, settings)
-    splits = random_split(vibrations, window, seed=settings.seed)
+    window = choose_window(vibrations, settings.spectral)
+    splits = random_split(vibrations, 2 * window, seed=settings.seed)
     found = {}
     for model in _leaky_models(models):
         tested: list[Vibration] = []
@@ -155,11 +158,6 @@ def _evaluate_leaky(
         found[model] = _score(tested, answers, faults)
         on_fold()
     return found
-
-
-def _find_window(vibrations: Sequence[Vibration], settings: EvaluationSettings) -> int:
-    spectral = settings.spectral
-    return spectral.window or choose_window(vibrations, spectral.shaft_hz)
 
 
 def _score(
@@ -235,7 +233,7 @@ def score_windows(
 def _answer_forest(
     split: Split, faults: tuple[str, ...], settings: EvaluationSettings
 ) -> list[Answers]:
-    window = _find_window(split.training, settings)
+    window = choose_window(split.training, settings.spectral)
 
     def describe(vibration: Vibration) -> NDArray[np.float64]:
         windows = cut_windows(vibration.values, SEQUENCE, window // SEQUENCE)

@@ -132,10 +132,19 @@ def cut_windows(values: NDArray[np.float32], sequence: int, window: int) -> Tens
     return kept.unfold(1, sequence, 1).permute(1, 3, 0, 2)
 
 
-def choose_window(vibrations: Sequence[Vibration], shaft_hz: float | None) -> int:
-    """Samples of a window: a power of two, 40 turns or more if the recordings have room."""
+def choose_window(vibrations: Sequence[Vibration], settings: SpectralSettings) -> int:
+    """Samples of a window: as set, or a power of two.
+
+    It holds 40 turns or more if the recordings have room.
+
+    Raises:
+        InputError: orders without a speed.
+    """
+    if settings.window is not None:
+        return settings.window
     shortest = min(vibration.values.shape[1] for vibration in vibrations)
     room = shortest // _WINDOWS_A_RECORDING
+    shaft_hz = _find_speed(vibrations, settings)
     wanted = _TURNS * vibrations[0].sample_rate_hz / shaft_hz if shaft_hz else _LONGEST
     size = _SHORTEST
     while size < wanted and 2 * size <= room:
@@ -147,10 +156,7 @@ def _make_config(
     vibrations: Sequence[Vibration], faults: int, settings: SpectralSettings
 ) -> SpectralConfig:
     first = vibrations[0]
-    shaft_hz = settings.shaft_hz
-    if shaft_hz is None and settings.orders:
-        shaft_hz = _mean_speed(vibrations)
-    samples = settings.window or choose_window(vibrations, shaft_hz)
+    samples = choose_window(vibrations, settings)
     for vibration in vibrations:
         if vibration.values.shape[1] < 2 * samples:
             expected = f"{2 * samples} or more, two windows"
@@ -163,7 +169,7 @@ def _make_config(
                 "window": samples // SEQUENCE,
                 "sample_rate_hz": first.sample_rate_hz,
                 "faults": faults,
-                "shaft_hz": shaft_hz,
+                "shaft_hz": _find_speed(vibrations, settings),
                 "orders": sorted(settings.orders.values()),
             },
             SpectralConfig,
@@ -172,8 +178,10 @@ def _make_config(
         raise InputError("settings", "sizes that fit each other", error) from error
 
 
-def _mean_speed(vibrations: Sequence[Vibration]) -> float:
-    """Mean of the recordings' `speed`, from rpm to Hz."""
+def _find_speed(vibrations: Sequence[Vibration], settings: SpectralSettings) -> float | None:
+    """The shaft's speed as set, or the mean of the recordings' `speed`, from rpm to Hz."""
+    if settings.shaft_hz is not None or not settings.orders:
+        return settings.shaft_hz
     try:
         speeds = [float(vibration.conditions["speed"]) for vibration in vibrations]
     except (KeyError, ValueError):

@@ -165,9 +165,9 @@ class FaultPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A second output, `novelty`, is there where the model knows its limits: how unlike anything in
     training the input is, 1 and over: unknown. shaft_hz: revolutions a second that the model was
-    trained at; None: not known. orders: frequencies to look at, by name, in multiples of the shaft's.
-    steady: answers whose mean the stable diagnosis stands on. lead: how far ahead of the diagnosis
-    that stands the mean of another must be.
+    trained at; None: not known. orders: frequencies to look at, by name, in multiples of the
+    shaft's. steady: answers whose mean the stable diagnosis stands on. lead: how far ahead of the
+    diagnosis that stands the mean of another must be.
     """
 
     faults: Annotated[tuple[str, ...], Meta(min_length=2)]
@@ -263,22 +263,7 @@ def check_parts(contract: Contract) -> None:
     if part is None:
         expected = f"one of {', '.join(parts)}, with the part of that name"
         raise ArtefactError("contract.kind", expected, contract.kind)
-    wanted: list[tuple[str, tuple[int, ...]]]
-    if isinstance(part, ForecastPart):
-        shape = (len(part.horizons_s), len(part.quantiles))
-        wanted = [(target, shape) for target in part.targets]
-        used = set(part.targets)
-    elif isinstance(part, OutlierPart):
-        names = ("value", "percentile", "stage", "cause")
-        wanted = [(name, (len(part.points),)) for name in names]
-        used = {point.channel for point in part.points} - {""}
-    elif isinstance(part, FaultPart):
-        wanted = [("probability", (len(part.faults),)), ("novelty", ())]
-        wanted = wanted[: max(len(contract.outputs), 1)]
-        used = set()
-    else:
-        wanted = [(LIFE_FRACTION.name, LIFE_FRACTION.shape)]
-        used = set()
+    wanted, used = _list_wanted(part, len(contract.outputs))
     got = [(output.name, output.shape) for output in contract.outputs]
     if got != wanted:
         raise ArtefactError("contract.outputs", wanted, got)
@@ -296,3 +281,20 @@ def check_parts(contract: Contract) -> None:
         except InputError as error:
             expected = "a zone of the IANA database"
             raise ArtefactError("contract.time_zone", expected, contract.time_zone) from error
+
+
+def _list_wanted(
+    part: RulCalibration | ForecastPart | OutlierPart | FaultPart, outputs: int
+) -> tuple[list[tuple[str, tuple[int, ...]]], set[str]]:
+    """Names and shapes of the outputs that a part asks for, and the channels it speaks of."""
+    if isinstance(part, ForecastPart):
+        shape = (len(part.horizons_s), len(part.quantiles))
+        return [(target, shape) for target in part.targets], set(part.targets)
+    if isinstance(part, OutlierPart):
+        names = ("value", "percentile", "stage", "cause")
+        channels = {point.channel for point in part.points} - {""}
+        return [(name, (len(part.points),)) for name in names], channels
+    if isinstance(part, FaultPart):
+        both: list[tuple[str, tuple[int, ...]]] = [("probability", (len(part.faults),))]
+        return both + [("novelty", ())] * (outputs > 1), set()
+    return [(LIFE_FRACTION.name, LIFE_FRACTION.shape)], set()

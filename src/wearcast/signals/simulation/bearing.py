@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.signals.bearing_orders import bearing_orders
 from wearcast.signals.clock import parse_time
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import DAY, HOP_S, SAMPLE_RATE_HZ, WINDOW
@@ -113,23 +114,19 @@ class BearingLife:
     def outer_hz(self) -> float:
         """Balls that pass a point of the outer race a second (BPFO).
 
-        Source: Randall and Antoni (2011).
-
         >>> round(BearingLife(condition=1).outer_hz, 1)
         168.3
         """
-        return self.balls / 2 * self.shaft_hz * (1 - self._ratio)
+        return self._orders["BPFO"] * self.shaft_hz
 
     @property
     def inner_hz(self) -> float:
         """Balls that pass a point of the inner race a second (BPFI).
 
-        Source: Randall and Antoni (2011).
-
         >>> round(BearingLife(condition=1).inner_hz, 1)
         221.7
         """
-        return self.balls / 2 * self.shaft_hz * (1 + self._ratio)
+        return self._orders["BPFI"] * self.shaft_hz
 
     @property
     def snapshots(self) -> int:
@@ -137,9 +134,10 @@ class BearingLife:
         return int(self.life_s // HOP_S)
 
     @property
-    def _ratio(self) -> float:
-        angle = math.radians(self.contact_angle_deg)
-        return self.ball_diameter_mm / self.pitch_diameter_mm * math.cos(angle)
+    def _orders(self) -> dict[str, float]:
+        return bearing_orders(
+            self.balls, self.ball_diameter_mm, self.pitch_diameter_mm, self.contact_angle_deg
+        )
 
 
 def damage_g(life: BearingLife, fraction: float) -> float:
