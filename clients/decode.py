@@ -15,6 +15,7 @@ from wearcast.signals.estimate import (
     CrossingState,
     DetectorStage,
     Estimate,
+    FaultDiagnosis,
     Forecast,
     ForecastPoint,
     LifeLine,
@@ -133,6 +134,8 @@ def _decode_answer(message: estimate_pb2.Estimate) -> Answer:
         return _decode_forecast(message.forecast)
     if kind == "outlier":
         return Outlier(tuple(_decode_stage(item) for item in message.outlier.stages))
+    if kind == "fault_diagnosis":
+        return _decode_diagnosis(message.fault_diagnosis)
     raise ValueError(kind or "nothing")
 
 
@@ -147,6 +150,15 @@ def _decode_forecast(message: estimate_pb2.Forecast) -> Forecast:
             )
             for point in message.points
         )
+    )
+
+
+def _decode_diagnosis(message: estimate_pb2.FaultDiagnosis) -> FaultDiagnosis:
+    return FaultDiagnosis(
+        probabilities=tuple((item.fault, item.probability) for item in message.probabilities),
+        novelty=message.novelty if message.HasField("novelty") else None,
+        diagnosis=message.diagnosis,
+        unknown=message.unknown,
     )
 
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 
+from wearcast.clients.pace import Pace
 from wearcast.signals.errors import InputError
 from wearcast.signals.femto import (
     HOP_S,
@@ -38,9 +39,8 @@ class Replay:
         self, folder: Path, *, speed: float, on_skip: Callable[[str], None] | None = None
     ) -> None:
         self._folder = folder
-        self._speed = speed
+        self._pace = Pace(speed=speed, hop_s=HOP_S)
         self._reader = _Reader(on_skip)
-        self._first: tuple[float, int] | None = None
         list_snapshots(folder)
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
@@ -53,24 +53,12 @@ class Replay:
             if block is None:
                 continue
             expected = number + 1
-            yield from self._wait_for(number)
+            yield from self._pace.wait_for(number)
             yield block
 
     def release(self, before: int) -> None:
         """Forget when blocks before that number were taken; the folder can be read again."""
         self._reader.release(before)
-
-    def _wait_for(self, number: int) -> Iterator[None]:
-        if not self._speed:
-            return
-        if self._first is None:
-            self._first = time.monotonic(), number
-        # Counted from the first block of all, so that a broken connection does not slow the replay.
-        began_s, first_number = self._first
-        due_s = began_s + (number - first_number) * HOP_S / self._speed
-        while (left_s := due_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, _TICK_S))
-            yield None
 
 
 class Follow:

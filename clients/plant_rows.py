@@ -1,14 +1,12 @@
 """Rows of a plant as blocks, and as the source of a live stream."""
 
-import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from wearcast.clients.pace import Pace
 from wearcast.signals.rows import Rows
 from wearcast.signals.series import Block
-
-_TICK_S = 0.2
 
 
 def make_blocks(rows: Rows, first: int = 0) -> Iterator[Block]:
@@ -24,28 +22,16 @@ class RowsReplay:
 
     def __init__(self, rows: Rows, *, speed: float) -> None:
         self._rows = rows
-        self._speed = speed
-        self._first: tuple[float, int] | None = None
+        self._pace = Pace(speed=speed, hop_s=rows.step_us / 1e6)
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
         """Blocks from that number on, each when its time has come."""
         for block in make_blocks(self._rows, from_sequence):
-            yield from self._wait_for(block.sequence)
+            yield from self._pace.wait_for(block.sequence)
             yield block
 
     def release(self, before: int) -> None:
         """Nothing is kept: the rows can be read again."""
-
-    def _wait_for(self, number: int) -> Iterator[None]:
-        if not self._speed:
-            return
-        if self._first is None:
-            self._first = time.monotonic(), number
-        began_s, first_number = self._first
-        due_s = began_s + (number - first_number) * self._rows.step_us / 1e6 / self._speed
-        while (left_s := due_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, _TICK_S))
-            yield None
 
 
 def gather_rows(blocks: Iterable[Block], channels: tuple[str, ...]) -> Rows | None:

@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from wearcast.clients.plot_fault import draw_diagnosis
 from wearcast.clients.plot_life import draw_life
 from wearcast.clients.plot_plant import draw_forecast, draw_stages
 from wearcast.clients.results import Result
@@ -31,6 +32,8 @@ def _draw(figure: Figure, result: Result) -> None:
         draw_forecast(figure, result)
     elif result.contract.outlier is not None:
         draw_stages(figure, result)
+    elif result.contract.fault is not None:
+        draw_diagnosis(figure, result)
     else:
         draw_life(figure, result)
 
@@ -39,6 +42,10 @@ def _describe(result: Result) -> str:
     title = f"{result.name}: {result.contract.name} version {result.contract.version}"
     if not result.estimates:
         return f"{title}, no estimates"
+    if result.contract.fault is not None:  # its recordings seldom have a date
+        label = f", labelled {result.labelled!r}" if result.labelled else ""
+        now = result.estimates[-1].fault_diagnosis.diagnosis or "unknown"
+        return f"{title}, {len(result.estimates)} estimates: {now}{label}"
     first, last = (
         format_time(item.window_end_us)[:19].replace("T", " ")
         for item in (result.estimates[0], result.estimates[-1])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wearcast.clients.explain import Explanation, list_marks
 from wearcast.clients.rows import Actuals, Row, make_rows
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError
@@ -23,7 +24,8 @@ class Result:
     """Everything a model answered about one recording; `skipped` names files left out and why.
 
     readings: what it answered about, where those are rows of a plant; pictures show them, and
-    forecasts are put beside them.
+    forecasts are put beside them. labelled: the fault that the recording's file says there is;
+    empty: it says nothing. explanation: which frequencies speak for the diagnosis.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Result:
     estimates: Sequence[Estimate]
     skipped: Sequence[str] = ()
     readings: Rows | None = None
+    labelled: str = ""
+    explanation: Explanation | None = None
 
 
 def make_table(result: Result) -> list[Row]:
@@ -47,12 +51,16 @@ def make_table(result: Result) -> list[Row]:
 
 def make_json(result: Result) -> str:
     """A result as JSON text, a line for each row."""
-    head = {
+    head: dict[str, object] = {
         "name": result.name,
         "model": result.contract.name,
         "version": result.contract.version,
         "skipped": list(result.skipped),
     }
+    if result.labelled:
+        head["labelled"] = result.labelled
+    if result.explanation is not None and result.contract.fault is not None:
+        head["explanation"] = list_marks(result.explanation, result.contract.fault)
     rows = [json.dumps(row, allow_nan=False) for row in make_table(result)]
     estimates = "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
     return json.dumps(head)[:-1] + f', "estimates": {estimates}}}\n'

@@ -12,6 +12,7 @@ from wearcast.signals.contract import Contract
 from wearcast.signals.estimate import (
     CrossingState,
     Estimate,
+    FaultDiagnosis,
     Forecast,
     Outlier,
     RemainingLife,
@@ -50,7 +51,8 @@ def make_rows(estimate: Estimate, contract: Contract, actuals: Actuals | None = 
     is the probability of failing within N minutes. Forecast: qQ is the quantile Q, actual what was
     read then, where the record reaches so far. Outlier: stage is the highest one of all detectors;
     CHANNEL_DETECTOR_stage is empty where a detector does not apply, `all` stands for all channels
-    together; CHANNEL_system_cause says what is wrong with a sensor.
+    together; CHANNEL_system_cause says what is wrong with a sensor. Fault: diagnosis and unknown
+    are stable over time; novelty and p_FAULT, the probability of a fault, are of this window alone.
     """
     head: Row = {"sequence": estimate.sequence, "window_end": format_time(estimate.window_end_us)}
     tail: Row = {"quality": " ".join(estimate.quality)}
@@ -59,8 +61,10 @@ def make_rows(estimate: Estimate, contract: Contract, actuals: Actuals | None = 
         parts = [_life_row(answer, estimate.window_end_us, contract)]
     elif isinstance(answer, Forecast):
         parts = _forecast_rows(answer, estimate.window_end_us, actuals)
-    else:
+    elif isinstance(answer, Outlier):
         parts = [_outlier_row(answer)]
+    else:
+        parts = [_diagnosis_row(answer)]
     return [_finite(head | part | tail) for part in parts]
 
 
@@ -119,6 +123,15 @@ def _outlier_row(outlier: Outlier) -> Row:
         if item.detector == "system":
             row[f"{name}_cause"] = item.cause
     return row
+
+
+def _diagnosis_row(answer: FaultDiagnosis) -> Row:
+    row: Row = {
+        "diagnosis": answer.diagnosis,
+        "unknown": answer.unknown,
+        "novelty": answer.novelty,
+    }
+    return row | {f"p_{fault}": probability for fault, probability in answer.probabilities}
 
 
 def highest_stage(outlier: Outlier) -> int | None:

@@ -9,6 +9,7 @@ from wearcast.signals.estimate import (
     Crossing,
     CrossingState,
     Estimate,
+    FaultDiagnosis,
     Forecast,
     LifeLine,
     Outlier,
@@ -62,8 +63,10 @@ def encode_estimate(estimate: Estimate) -> estimate_pb2.Estimate:
         message.remaining_life.CopyFrom(_encode_life(estimate.answer, now_us))
     elif isinstance(estimate.answer, Forecast):
         message.forecast.CopyFrom(_encode_forecast(estimate.answer, now_us))
-    else:
+    elif isinstance(estimate.answer, Outlier):
         message.outlier.CopyFrom(_encode_outlier(estimate.answer))
+    else:
+        message.fault_diagnosis.CopyFrom(_encode_diagnosis(estimate.answer))
     return message
 
 
@@ -99,6 +102,18 @@ def _encode_outlier(outlier: Outlier) -> estimate_pb2.Outlier:
             )
             for item in outlier.stages
         ]
+    )
+
+
+def _encode_diagnosis(answer: FaultDiagnosis) -> estimate_pb2.FaultDiagnosis:
+    return estimate_pb2.FaultDiagnosis(
+        probabilities=[
+            estimate_pb2.FaultProbability(fault=fault, probability=probability)
+            for fault, probability in answer.probabilities
+        ],
+        novelty=answer.novelty,
+        diagnosis=answer.diagnosis,
+        unknown=answer.unknown,
     )
 
 

@@ -1,7 +1,7 @@
 """Estimates in SQLite: committed before they are acknowledged, given back exactly.
 
-Each is a row of `estimates` with the whole answer as JSON; the views `remaining_life`, `forecasts`
-and `outlier_stages` show them as tables.
+Each is a row of `estimates` with the whole answer as JSON; `wearcast.serving.views` shows them as
+tables.
 
 One thread owns the connection. It takes all that waits and commits it at once, so many streams
 share one flush to disk. Another process may read and write the same file.
@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar, cast
 
 import msgspec
 
+from wearcast.serving.views import VIEWS
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import InputError, StoreError
 from wearcast.signals.estimate import Estimate
@@ -32,7 +33,7 @@ _PAGE = 500
 # Of each series, in memory: 5 h of blocks each 10 s, a few MB. A stream that goes on needs what its
 # model's line is fitted to and what its client missed, some dozens.
 KEPT_IN_MEMORY = 2_000
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE series (
     asset TEXT NOT NULL,
     model TEXT NOT NULL,
@@ -49,37 +50,6 @@ CREATE TABLE estimates (
     estimate TEXT NOT NULL,
     PRIMARY KEY (asset, model, version, sequence, window_end)
 );
-CREATE VIEW remaining_life AS SELECT
-    asset, model, version, sequence, window_end,
-    estimate ->> '$.answer.life_fraction' AS life_fraction,
-    estimate ->> '$.answer.age_s' AS age_s,
-    estimate ->> '$.answer.rul_s' AS rul_s,
-    estimate ->> '$.answer.rul_low_s' AS rul_low_s,
-    estimate ->> '$.answer.rul_high_s' AS rul_high_s,
-    estimate ->> '$.answer.band' AS band,
-    estimate ->> '$.answer.alarm' AS alarm
-FROM estimates WHERE estimate ->> '$.answer.type' = 'RemainingLife';
-CREATE VIEW forecasts AS SELECT
-    asset, model, version, sequence, window_end,
-    point.value ->> '$.channel' AS channel,
-    point.value ->> '$.unit' AS unit,
-    point.value ->> '$.horizon_s' AS horizon_s,
-    quantile.value ->> 0 AS quantile,
-    quantile.value ->> 1 AS value
-FROM estimates, json_each(estimate, '$.answer.points') AS point,
-    json_each(point.value, '$.values') AS quantile
-WHERE estimate ->> '$.answer.type' = 'Forecast';
-CREATE VIEW outlier_stages AS SELECT
-    asset, model, version, sequence, window_end,
-    item.value ->> '$.detector' AS detector,
-    item.value ->> '$.channel' AS channel,
-    item.value ->> '$.unit' AS unit,
-    item.value ->> '$.stage' AS stage,
-    item.value ->> '$.percentile' AS percentile,
-    item.value ->> '$.value' AS value,
-    item.value ->> '$.cause' AS cause
-FROM estimates, json_each(estimate, '$.answer.stages') AS item
-WHERE estimate ->> '$.answer.type' = 'Outlier';
 """
 # The key holds the sequence as well as the time: a clock that is set back gives a time twice.
 _UPSERT = """
@@ -269,7 +239,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> str:
-    """Make the tables where there are none; what is wrong with the file, or nothing."""
+    """Make tables and views where there are none; what is wrong with the file, or nothing."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
@@ -277,7 +247,7 @@ def _prepare(connection: sqlite3.Connection) -> str:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables == 0:
-        for statement in _SCHEMA.split(";"):
+        for statement in _TABLES.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {_FORMAT}")
@@ -285,6 +255,8 @@ def _prepare(connection: sqlite3.Connection) -> str:
         return "another program's"
     elif version != _FORMAT:
         return f"of format {version}, not {_FORMAT}: begin a new one"
+    for statement in VIEWS.split(";"):
+        connection.execute(statement)
     connection.execute("COMMIT")
     for probe in _PROBES:
         connection.execute(probe).fetchone()

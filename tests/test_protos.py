@@ -55,6 +55,7 @@ def fault() -> pb.Estimate:
     estimate = pb.Estimate(sequence=10)
     diagnosis = estimate.fault_diagnosis
     diagnosis.diagnosis = "outer race"
+    diagnosis.novelty = 0.25
     diagnosis.probabilities.add(fault="outer race", probability=0.75)
     diagnosis.probabilities.add(fault="none", probability=0.25)
     return estimate

@@ -1,5 +1,6 @@
 """Answers in words: a line for each estimate, and a table of recordings."""
 
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -7,8 +8,10 @@ from wearcast.clients.results import Result, format_duration, format_horizon
 from wearcast.clients.rows import Actuals, highest_stage, make_rows
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
+from wearcast.signals.diagnosis import NOVEL, mean_votes
 from wearcast.signals.estimate import (
     Estimate,
+    FaultDiagnosis,
     Forecast,
     ForecastPoint,
     Outlier,
@@ -30,8 +33,10 @@ def format_line(estimate: Estimate, asset: str, contract: Contract, *, as_json: 
         text = _describe_life(answer)
     elif isinstance(answer, Forecast):
         text = _describe_forecast(answer)
-    else:
+    elif isinstance(answer, Outlier):
         text = _describe_stages(answer)
+    else:
+        text = _describe_diagnosis(answer)
     return f"{format_time(estimate.window_end_us)[:19]}Z  block {estimate.sequence:5d}  {text}"
 
 
@@ -44,6 +49,10 @@ def make_table(results: Sequence[Result]) -> str:
     elif contract.outlier is not None:
         header = ["recording", "rows", *(f"stage {stage}" for stage in range(5)), "newest"]
         rows = [_stage_cells(result) for result in results]
+    elif contract.fault is not None:
+        header = ["recording", "windows", "diagnosis", "probability", "unknown", "changes"]
+        header += ["labelled"] if any(result.labelled for result in results) else []
+        rows = [_diagnosis_cells(result) for result in results]
     else:
         header = ["recording", "rows", "life", "remaining", "interval", "alarm"]
         rows = [_life_cells(result) for result in results]
@@ -89,6 +98,16 @@ def _describe_stages(outlier: Outlier) -> str:
             why = item.cause.lower() or f"{item.percentile:.1f}%"
             text += f"; {f'{item.channel} {item.detector}'.strip()} {item.stage}{reading} ({why})"
     return text
+
+
+def _describe_diagnosis(answer: FaultDiagnosis) -> str:
+    """What it is, and what this window alone says: its three likeliest faults."""
+    likeliest = sorted(answer.probabilities, key=lambda pair: -pair[1])[:3]
+    said = ", ".join(f"{fault} {probability:.0%}" for fault, probability in likeliest)
+    text = f"{answer.diagnosis or 'unknown'}; this window: {said}"
+    if answer.novelty is None:
+        return text
+    return f"{text}; novelty {answer.novelty:.2f}{' UNKNOWN' * (answer.novelty >= NOVEL)}"
 
 
 def _life_cells(result: Result) -> list[str]:
@@ -143,6 +162,31 @@ def _stage_cells(result: Result) -> list[str]:
         str(len(stages)),
         *(str(stages.count(stage)) for stage in range(5)),
         "none applies" if newest is None else STAGE_NAMES[newest],
+    ]
+
+
+def _diagnosis_cells(result: Result) -> list[str]:
+    """The newest diagnosis, and its mean probability over the answers that it stands on.
+
+    unknown: share of the windows whose own novelty says so. changes: of the stable diagnosis.
+    """
+    part = result.contract.fault
+    label = [result.labelled] if result.labelled else []
+    if not result.estimates or part is None:
+        return [result.name, "0", *[""] * 4, *label]
+    answers = [estimate.fault_diagnosis for estimate in result.estimates]
+    newest = answers[-1]
+    place = len(part.faults) if newest.unknown else part.faults.index(newest.diagnosis)
+    novel = sum(answer.novelty is not None and answer.novelty >= NOVEL for answer in answers)
+    told = [answer.diagnosis for answer in answers]
+    return [
+        result.name,
+        str(len(answers)),
+        newest.diagnosis or "unknown",
+        f"{mean_votes(answers[-part.steady :])[place]:.0%}",
+        f"{novel / len(answers):.0%}",
+        str(sum(before != after for before, after in itertools.pairwise(told))),
+        *label,
     ]
 
 

@@ -22,7 +22,7 @@ def _check_address(_context: click.Context, _option: click.Parameter, address: s
     return address
 
 
-def _make_out(
+def make_out(
     _context: click.Context, _option: click.Parameter, directory: Path | None
 ) -> Path | None:
     # Before the work, not after it: nobody wants to hear at its end that nothing can be written.
@@ -39,6 +39,23 @@ def spare_inputs(out: Path | None, paths: Iterable[Path]) -> None:
     """
     for path in paths:
         if out is not None and path.is_file() and path.resolve().parent == out.resolve():
+            raise InputError("out", "another folder than that of what is read", out)
+
+
+def spare_recordings(out: Path | None, paths: Iterable[Path]) -> None:
+    """The same for folders of recordings: results among them would replace or join them.
+
+    Raises:
+        InputError: the folder is one of recordings.
+    """
+    from wearcast.signals.vibration.find import is_vibration  # noqa: PLC0415 - few verbs need it
+    from wearcast.signals.vibration.labelled import is_labelled  # noqa: PLC0415
+
+    if out is None:
+        return
+    for path in paths:
+        inside = out.resolve().is_relative_to(path.resolve())
+        if inside and (is_labelled(path) or is_vibration(out)):
             raise InputError("out", "another folder than that of what is read", out)
 
 
@@ -91,9 +108,13 @@ age_at_start: Decorator = click.option(
 )  # fmt: skip
 out: Decorator = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    callback=_make_out, help="Write NAME.json, NAME.csv, NAME.parquet and NAME.png there.",
+    callback=make_out, help="Write NAME.json, NAME.csv, NAME.parquet and NAME.png there.",
 )  # fmt: skip
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+resample: Decorator = click.option(
+    "--resample", "resampled", is_flag=True,
+    help="Bring recordings of vibration to the model's sample rate first.",
+)  # fmt: skip
 architecture: Decorator = click.option(
     "--model", "architecture", type=click.Choice(["compact", "cnn-lstm"]), default="compact",
     show_default=True, help="The kind of model.",

@@ -11,6 +11,7 @@ from wearcast.clients.cli import options
 from wearcast.clients.cli.lines import make_table
 from wearcast.clients.cli.progress import open_progress
 from wearcast.clients.client import Client
+from wearcast.clients.explain import explain
 from wearcast.clients.plant_rows import gather_rows
 from wearcast.clients.recordings import Input, find_inputs
 from wearcast.clients.results import Result, can_plot, file_name, make_json, write_results
@@ -51,6 +52,7 @@ Score = Callable[[Iterable[Block]], Iterator[Estimate]]
     help="With --out and hourly forecasts 1 to 7 days ahead: also those made on that day, as "
     "NAME.week.csv, and as NAME/Day1prediction.csv to Day6prediction.csv.",
 )  # fmt: skip
+@options.resample
 @options.as_json
 def command(
     *,
@@ -63,19 +65,25 @@ def command(
     age_at_start_s: float,
     out: Path | None,
     day: str | None,
+    resampled: bool,
     as_json: bool,
 ) -> None:
-    """Score recordings: bearing folders, folders above them, files of a plant.
+    """Score recordings: bearing folders, folders above them, files of a plant, vibration.
 
     \b
     Examples:
       wearcast predict Test_set/Bearing1_4 --model bearing-rul --server 127.0.0.1:8561 --out out
       wearcast predict plant.csv --model flow-forecast --local models --out out
+      wearcast predict rotors/A --model rotor-fault --local models --out out
 
     Files acc_NNNNN.csv of one folder are one recording. Any other file is a whole one, with a
     header: a time and one column for each channel of the model. Of a plant, where the model takes
     single readings at even steps, it may be CSV or Parquet with gaps and duplicates: it is cleaned
     as `wearcast clean` does, but nothing is filled in.
+
+    For models of faults it is a folder of rotor CSVs, gear CSVs, CWRU files, or a folder with a
+    wearcast.toml that names its files, channels and labels. NAME.png then marks the frequencies
+    that speak for the diagnosis.
 
     Forecasts also write NAME.beside.csv, what was forecast beside what was read. Prints a line for
     each recording; with --json everything, as in NAME.json.
@@ -84,7 +92,6 @@ def command(
         text = "--day writes files: it needs --out DIR"
         raise click.UsageError(text)
     options.spare_inputs(out, paths)
-    inputs = find_inputs(paths)
     results = []
     with ExitStack() as stack:
         if local is None:
@@ -92,7 +99,7 @@ def command(
             contract, score = _open_server(client, model, version, age_at_start_s)
         else:
             contract, score = _open_local(local, model, version, age_at_start_s)
-        for item in inputs:
+        for item in _find_inputs(paths, contract, out, resampled=resampled):
             result = _score(item, contract, score)
             results.append(result)
             for line in result.skipped:
@@ -107,6 +114,17 @@ def command(
         click.echo(json.dumps([json.loads(make_json(result)) for result in results]))
     else:
         click.echo(make_table(results))
+
+
+def _find_inputs(
+    paths: tuple[Path, ...], contract: Contract, out: Path | None, *, resampled: bool
+) -> list[Input]:
+    of_vibration = contract.fault is not None
+    if resampled and not of_vibration:
+        raise InputError("resample", "a model of kind fault", f"one of kind {contract.kind}")
+    if of_vibration:
+        options.spare_recordings(out, paths)
+    return find_inputs(paths, of_vibration=of_vibration, resampled=resampled)
 
 
 def _write_forecasts(out: Path, result: Result, day: str | None) -> None:
@@ -158,13 +176,20 @@ def _score(item: Input, contract: Contract, score: Score) -> Result:
 
         def watched() -> Iterator[Block]:
             for block in item.open(contract, skipped.append):
-                if contract.window == 1:
+                if contract.window == 1 or contract.fault is not None:
                     kept.append(block)
                 else:
                     advance()
                 yield block
 
         estimates = list(score(watched()))
+        if contract.fault is not None:
+            explanation = explain(kept, estimates, contract, score)
+            advance()
+            return Result(
+                item.name, contract, estimates, skipped,
+                labelled=item.labelled, explanation=explanation,
+            )  # fmt: skip
         if kept:
             advance()
     if kept and not estimates:

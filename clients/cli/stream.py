@@ -20,9 +20,11 @@ from wearcast.clients.plant_rows import RowsReplay
 from wearcast.clients.recordings import read_rows
 from wearcast.clients.results import Result, can_plot, write_results
 from wearcast.clients.source import Source
+from wearcast.clients.vibration_replay import VibrationReplay, pick_vibration
 from wearcast.signals.alert_formats import Form
 from wearcast.signals.alerts import Alert
 from wearcast.signals.contract import Contract
+from wearcast.signals.errors import InputError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import join_contracts
 from wearcast.signals.rows import Rows
@@ -34,7 +36,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("stdin", required=False, type=click.Choice(["-"]), metavar="[-]")
 @click.option(
     "--replay", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-    help="Send a recorded bearing folder, or the file of a plant.",
+    help="Send a recorded bearing folder, the file of a plant, or a recording of vibration.",
+)  # fmt: skip
+@click.option(
+    "--recording", metavar="NAME", help="Which one, where --replay names several of vibration.",
 )  # fmt: skip
 @click.option(
     "--speed", type=str, default="1", show_default=True, metavar="N",
@@ -45,7 +50,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--idle-exit", "idle_exit_s", type=click.FloatRange(min=0), metavar="SECONDS",
     help="With --follow: end when nothing new has come for so long.",
 )  # fmt: skip
-@click.option("--asset", metavar="NAME", help="Name of the asset; default: the folder's.")
+@click.option(
+    "--asset", metavar="NAME", help="Name of the asset; default: the recording's or folder's."
+)
 @click.option(
     "--model", "models", multiple=True, default=("bearing-rul",), show_default=True,
     metavar="NAME", help="The model; several may answer about the same readings.",
@@ -72,11 +79,13 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @options.tls_ca
 @options.age_at_start
 @options.out
+@options.resample
 @options.as_json
 def command(
     *,
     stdin: str | None,
     replay: Path | None,
+    recording: str | None,
     speed: str,
     follow: Path | None,
     idle_exit_s: float | None,
@@ -91,6 +100,7 @@ def command(
     tls_ca: Path | None,
     age_at_start_s: float,
     out: Path | None,
+    resampled: bool,
     as_json: bool,
 ) -> None:
     """Follow one asset live: a recording replayed, a folder still growing, or lines of JSON (-).
@@ -100,6 +110,7 @@ def command(
       wearcast stream --asset Bearing1_4 --replay Test_set/Bearing1_4 --speed 100
       wearcast stream --replay plant.csv --speed max --model flow-forecast --model flow-outlier
       wearcast stream --replay plant.csv --model flow-outlier --alerts transitions
+      wearcast stream --replay rotors/A --recording A-unbalance --model rotor-fault
 
     \b
     A line of JSON is one block:
@@ -119,7 +130,7 @@ def command(
         text = "give one of --replay PATH, --follow DIR or - (stdin)"
         raise click.UsageError(text)
     options.spare_inputs(out, filter(None, [replay]))
-    name = asset or _name_asset(replay or follow)
+    name = asset or recording or _name_asset(replay or follow)
     times = _parse_speed(speed)
     lines = AlertLines(emit, form, machine_number, rules)
     stop = _stop_on_signals()
@@ -138,11 +149,18 @@ def command(
         lines.check(list(contracts.values()))
         joined = join_contracts(list(contracts.values()))
         readings: Rows | None = None
+        labelled = ""
         source: Source
         if follow is not None:
+            _check_followed(joined)
             source = Follow(follow, idle_exit_s=idle_exit_s, on_skip=on_skip)
         elif replay is None:
             source = NdjsonInput(sys.stdin.fileno(), joined)
+        elif joined.fault is not None:
+            options.spare_recordings(out, [replay])
+            vibration = pick_vibration(replay, recording, joined, resampled=resampled)
+            labelled = vibration.fault
+            source = VibrationReplay(vibration, joined, speed=times)
         elif joined.window > 1:
             source = Replay(replay, speed=times, on_skip=on_skip)
         else:
@@ -162,10 +180,16 @@ def command(
                 _write(
                     out,
                     [
-                        Result(own[model], contract, estimates[model], skipped, readings)
+                        Result(own[model], contract, estimates[model], skipped, readings, labelled)
                         for model, contract in contracts.items()
                     ],
                 )
+
+
+def _check_followed(contract: Contract) -> None:
+    """A folder that grows holds snapshots, and those are no signal without gaps."""
+    if contract.fault is not None:
+        raise InputError("follow", "--replay PATH or - with models of kind fault", contract.name)
 
 
 def _write(out: Path, results: Sequence[Result]) -> None:

@@ -15,6 +15,7 @@ from wearcast.signals.panel import Panel, join_contracts
 from wearcast.signals.series import Block, Window, minutes_of
 
 _LOG = logging.getLogger(__name__)
+_OF_ROWS = {"forecast", "outlier"}
 
 
 class Answers(NamedTuple):
@@ -159,7 +160,7 @@ def check_fit(contracts: Sequence[Contract], channels: dict[str, str], step_s: f
     joined = join_contracts(contracts)
     wanted = {channel.name: channel.unit for channel in joined.channels}
     names = ", ".join(contract.name for contract in contracts)
-    if joined.window != 1 or any(contract.rul is not None for contract in contracts):
+    if joined.window != 1 or any(item.kind not in _OF_ROWS for item in contracts):
         raise MismatchError("models", "models of a plant's rows", names)
     if joined.hop_s != step_s:
         raise MismatchError("step_s", f"{joined.hop_s:g} as {names}", step_s)

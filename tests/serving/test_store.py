@@ -21,6 +21,7 @@ from wearcast.signals.estimate import (
     CrossingState,
     DetectorStage,
     Estimate,
+    FaultDiagnosis,
     Forecast,
     ForecastPoint,
     LifeLine,
@@ -56,6 +57,14 @@ OUTLIER = Estimate(
         )
     ),
     "outlier",
+)
+
+FAULT = Estimate(
+    7,
+    60_000_000,
+    (Quality.CLIPPED,),
+    FaultDiagnosis((("normal", 0.25), ("looseness", 0.75)), 0.5, "looseness", unknown=False),
+    "fault",
 )
 
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -202,7 +211,7 @@ def test_all_kinds_come_back_exactly_and_have_views(tmp_path):
 
     async def work():
         store = Store(path)
-        for estimate in (FORECAST, OUTLIER):
+        for estimate in (FORECAST, OUTLIER, FAULT):
             key = KEY._replace(model=estimate.model)
             await store.save(key, [estimate])
             assert await everything(store, key) == [estimate]
@@ -222,7 +231,31 @@ def test_all_kinds_come_back_exactly_and_have_views(tmp_path):
         (*head, "night", "pressure", "bar", None, None, None, ""),
         (*head, "system", "pressure", "bar", 4, 100.0, None, "MISSING"),
     ]
+    head = ("pump", "fault", 1, 7, "1970-01-01T00:01:00.000000Z")
+    assert rows(path, "fault_diagnoses") == [
+        (*head, "looseness", 0, 0.5, "normal", 0.25),
+        (*head, "looseness", 0, 0.5, "looseness", 0.75),
+    ]
     assert rows(path, "remaining_life") == []
+
+
+def test_a_store_made_before_there_was_a_view_gets_it(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+    asyncio.run(write_many(path))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP VIEW fault_diagnoses")
+    connection.close()
+
+    async def work():
+        store = Store(path)
+        await store.save(KEY._replace(model="fault"), [FAULT])
+        store.close()
+
+    asyncio.run(work())
+    assert [row[-2:] for row in rows(path, "fault_diagnoses")] == [
+        ("normal", 0.25),
+        ("looseness", 0.75),
+    ]
 
 
 def test_a_store_of_an_older_format_is_refused(tmp_path):

@@ -243,3 +243,21 @@ def test_output_that_is_not_finite_is_no_answer(fraction: float) -> None:
     (window,) = push_all(series, [block_of(0)])
     with pytest.raises(InputError, match=r"blocks\[0\]: expected readings that lead to a finite"):
         series.answer(window, outputs_of(fraction))
+
+
+@pytest.mark.parametrize(("window", "flagged"), [(64, True), (16, True), (15, False)])
+def test_a_clipped_channel_is_flagged_where_blocks_are_snapshots(
+    window: int, *, flagged: bool
+) -> None:
+    contract = msgspec.structs.replace(contract_of(2), window=window)
+    series = Series(contract)
+    waves = np.sin(np.arange(2 * window).reshape(2, window)).astype(np.float32)
+    clipped = np.stack([np.clip(waves[0], -0.1, 0.1), waves[1]])
+    blocks = [waves, waves, clipped, np.stack([clipped[0], np.ones(window, np.float32)]), waves]
+    pushed = [
+        series.push(Block(number, START_US + number * HOP_US, 25600.0, values))
+        for number, values in enumerate(blocks)
+    ]
+    both = (Quality.CONSTANT, Quality.CLIPPED) if flagged else (Quality.CONSTANT,)
+    expected = [(), (Quality.CLIPPED,) if flagged else (), both, ()]
+    assert [item.quality for item in pushed if item is not None] == expected

@@ -181,14 +181,16 @@ class DetectorStage(_message.Message):
     def __init__(self, detector: _Optional[str] = ..., channel: _Optional[str] = ..., unit: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., percentile: _Optional[float] = ..., value: _Optional[float] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class FaultDiagnosis(_message.Message):
-    __slots__ = ("probabilities", "diagnosis", "unknown")
+    __slots__ = ("probabilities", "diagnosis", "unknown", "novelty")
     PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     DIAGNOSIS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    NOVELTY_FIELD_NUMBER: _ClassVar[int]
     probabilities: _containers.RepeatedCompositeFieldContainer[FaultProbability]
     diagnosis: str
     unknown: bool
-    def __init__(self, probabilities: _Optional[_Iterable[_Union[FaultProbability, _Mapping]]] = ..., diagnosis: _Optional[str] = ..., unknown: _Optional[bool] = ...) -> None: ...
+    novelty: float
+    def __init__(self, probabilities: _Optional[_Iterable[_Union[FaultProbability, _Mapping]]] = ..., diagnosis: _Optional[str] = ..., unknown: _Optional[bool] = ..., novelty: _Optional[float] = ...) -> None: ...
 
 class FaultProbability(_message.Message):
     __slots__ = ("fault", "probability")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wearcast/v1/samples.proto\x12\x0bwearcast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x01\n\x05\x42lock\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\x12)\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x19.wearcast.v1.SampleFormat\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\x11\n\tafter_gap\x18\x07 \x01(\x08\x12)\n\x07quality\x18\x08 \x03(\x0e\x32\x18.wearcast.v1.QualityFlag\"0\n\nBlockBatch\x12\"\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x12.wearcast.v1.Block*K\n\x0cSampleFormat\x12\x1d\n\x19SAMPLE_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18SAMPLE_FORMAT_FLOAT32_LE\x10\x01*\xb2\x01\n\x0bQualityFlag\x12\x1c\n\x18QUALITY_FLAG_UNSPECIFIED\x10\x00\x12\x1a\n\x16QUALITY_FLAG_AFTER_GAP\x10\x01\x12\x1b\n\x17QUALITY_FLAG_CLOCK_JUMP\x10\x02\x12\x19\n\x15QUALITY_FLAG_CONSTANT\x10\x03\x12\x17\n\x13QUALITY_FLAG_FILLED\x10\x04\x12\x18\n\x14QUALITY_FLAG_MISSING\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wearcast/v1/samples.proto\x12\x0bwearcast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x01\n\x05\x42lock\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\x12)\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x19.wearcast.v1.SampleFormat\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\x11\n\tafter_gap\x18\x07 \x01(\x08\x12)\n\x07quality\x18\x08 \x03(\x0e\x32\x18.wearcast.v1.QualityFlag\"0\n\nBlockBatch\x12\"\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x12.wearcast.v1.Block*K\n\x0cSampleFormat\x12\x1d\n\x19SAMPLE_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18SAMPLE_FORMAT_FLOAT32_LE\x10\x01*\xcc\x01\n\x0bQualityFlag\x12\x1c\n\x18QUALITY_FLAG_UNSPECIFIED\x10\x00\x12\x1a\n\x16QUALITY_FLAG_AFTER_GAP\x10\x01\x12\x1b\n\x17QUALITY_FLAG_CLOCK_JUMP\x10\x02\x12\x19\n\x15QUALITY_FLAG_CONSTANT\x10\x03\x12\x17\n\x13QUALITY_FLAG_FILLED\x10\x04\x12\x18\n\x14QUALITY_FLAG_MISSING\x10\x05\x12\x18\n\x14QUALITY_FLAG_CLIPPED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SAMPLEFORMAT']._serialized_start=362
   _globals['_SAMPLEFORMAT']._serialized_end=437
   _globals['_QUALITYFLAG']._serialized_start=440
-  _globals['_QUALITYFLAG']._serialized_end=618
+  _globals['_QUALITYFLAG']._serialized_end=644
   _globals['_BLOCK']._serialized_start=76
   _globals['_BLOCK']._serialized_end=310
   _globals['_BLOCKBATCH']._serialized_start=312

@@ -23,6 +23,7 @@ class QualityFlag(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUALITY_FLAG_CONSTANT: _ClassVar[QualityFlag]
     QUALITY_FLAG_FILLED: _ClassVar[QualityFlag]
     QUALITY_FLAG_MISSING: _ClassVar[QualityFlag]
+    QUALITY_FLAG_CLIPPED: _ClassVar[QualityFlag]
 SAMPLE_FORMAT_UNSPECIFIED: SampleFormat
 SAMPLE_FORMAT_FLOAT32_LE: SampleFormat
 QUALITY_FLAG_UNSPECIFIED: QualityFlag
@@ -31,6 +32,7 @@ QUALITY_FLAG_CLOCK_JUMP: QualityFlag
 QUALITY_FLAG_CONSTANT: QualityFlag
 QUALITY_FLAG_FILLED: QualityFlag
 QUALITY_FLAG_MISSING: QualityFlag
+QUALITY_FLAG_CLIPPED: QualityFlag
 
 class Block(_message.Message):
     __slots__ = ("sequence", "start_time", "sample_rate_hz", "channels", "format", "data", "after_gap", "quality")

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wearcast.signals.contract import Contract, ForecastPart, OutlierPart
+from wearcast.signals.diagnosis import DiagnosisTracker
 from wearcast.signals.errors import MismatchError
 from wearcast.signals.estimate import (
     Answer,
     DetectorStage,
+    FaultDiagnosis,
     Forecast,
     ForecastPoint,
     Outlier,
@@ -52,7 +54,9 @@ def make_reader(contract: Contract) -> Reader:
         return _ForecastReader(contract.forecast, units)
     if contract.outlier is not None:
         return _OutlierReader(contract.outlier)
-    raise MismatchError("kind", "rul, forecast or outlier", contract.kind)
+    if contract.fault is not None:
+        return _FaultReader(DiagnosisTracker(contract.fault))
+    raise MismatchError("kind", "rul, forecast, outlier or fault", contract.kind)
 
 
 class _LifeReader:
@@ -128,3 +132,18 @@ class _OutlierReader:
                 )
             )
         return Outlier(tuple(stages))
+
+
+class _FaultReader:
+    def __init__(self, tracker: DiagnosisTracker) -> None:
+        self._tracker = tracker
+        self.memory = tracker.memory
+
+    def restore(self, answer: Answer) -> None:
+        if not isinstance(answer, FaultDiagnosis):
+            raise MismatchError("answer", "FaultDiagnosis", type(answer).__name__)
+        self._tracker.restore(answer)
+
+    def read(self, age_s: float, outputs: Outputs) -> Answer:  # noqa: ARG002
+        novelty = float(outputs["novelty"]) if "novelty" in outputs else None
+        return self._tracker.update(outputs["probability"].tolist(), novelty)

@@ -18,11 +18,14 @@ from wearcast.signals.errors import InputError, MismatchError
 from wearcast.signals.estimate import Estimate, Quality
 from wearcast.signals.kinds import Outputs, make_reader
 from wearcast.signals.recent import Recent
+from wearcast.signals.vibration.quality import is_clipped
 
 # Beyond any machine's life, and small enough that ages in seconds stay exact to a millisecond.
 MAX_SEQUENCE = 2**40
 MAX_AGE_S = 1e10
 MAX_START_US = 253_370_764_800_000_000  # 9999-01-01: room for the window's end before year 10000
+# Chosen: in a shorter block a few equal readings say nothing of a flat top.
+_CLIPPED_FROM = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ class Series:
         values = block.values
         if self._contract.window > 1 and bool((values.min(axis=1) == values.max(axis=1)).any()):
             quality.append(Quality.CONSTANT)
+        if self._contract.window >= _CLIPPED_FROM and is_clipped(values):
+            quality.append(Quality.CLIPPED)
         if self._recent.has_filled:
             quality.append(Quality.FILLED)
         if self._recent.has_missing:
