@@ -175,10 +175,12 @@ class Spectral(nn.Module):
         """Signal (B, channels, samples) of mean 0 and rms 1; whether all channels vary, (B,)."""
         signal = blocks.permute(0, 2, 1, 3).flatten(2)
         mean = signal.mean(dim=2, keepdim=True)
-        # By its largest value first: squares of large and of small readings leave float32.
-        size = (signal - mean).abs().amax(dim=2, keepdim=True)
-        alive = (size > _DEAD * mean.abs()) & (size > 0)
-        signal = (signal - mean) / torch.where(alive, size, 1.0)
+        # By its span first: squares of large and of small readings leave float32. It tells too
+        # whether there is anything but rounding, which differs from machine to machine.
+        low, high = signal.amin(dim=2, keepdim=True), signal.amax(dim=2, keepdim=True)
+        span = high - low
+        alive = span > _DEAD * torch.maximum(low.abs(), high.abs())
+        signal = torch.where(alive, signal - mean, 0.0) / torch.where(alive, span, 1.0)
         rms = signal.square().mean(dim=2, keepdim=True).sqrt()
         return signal / torch.where(alive, rms, 1.0), alive.flatten(1).all(dim=1)
 
@@ -223,8 +225,10 @@ class Spectral(nn.Module):
             low = max(carrier * width, config.samples // 128)
             cut = spectrum[..., low : (carrier + 1) * width]
             # Twice as wide, so that the square of the analytic signal has room.
-            padded = nn.functional.pad(cut, (0, 2 * width - cut.shape[-1]))
-            squared = _power(torch.fft.ifft(padded))
+            # As pairs of numbers, since the exporter can't pad complex ones.
+            pairs = torch.view_as_real(cut)
+            padded = nn.functional.pad(pairs, (0, 0, 0, 2 * width - cut.shape[-1]))
+            squared = _power(torch.fft.ifft(torch.view_as_complex(padded)))
             squared = squared / squared.mean(dim=2, keepdim=True).clamp(min=1e-20)
             spectra.append(_power(torch.fft.rfft(squared - squared.mean(dim=2, keepdim=True))))
         return torch.stack(spectra, dim=2)
