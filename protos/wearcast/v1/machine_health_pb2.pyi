@@ -33,7 +33,7 @@ class MonitorRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[MonitorStart, _Mapping]] = ..., blocks: _Optional[_Union[_samples_pb2.BlockBatch, _Mapping]] = ...) -> None: ...
 
 class MonitorStart(_message.Message):
-    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence", "further_models", "acknowledged_sequence", "alarms", "alarms_by_tag")
+    __slots__ = ("asset", "model", "version", "age_at_start_s", "received_sequence", "further_models", "acknowledged_sequence", "alarms", "alarms_by_tag", "label")
     ASSET_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class MonitorStart(_message.Message):
     ACKNOWLEDGED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     ALARMS_FIELD_NUMBER: _ClassVar[int]
     ALARMS_BY_TAG_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     asset: str
     model: str
     version: int
@@ -52,17 +53,20 @@ class MonitorStart(_message.Message):
     acknowledged_sequence: int
     alarms: _alert_pb2.AlarmRules
     alarms_by_tag: _containers.RepeatedCompositeFieldContainer[_alert_pb2.TagAlarmRules]
-    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ..., further_models: _Optional[_Iterable[_Union[FurtherModel, _Mapping]]] = ..., acknowledged_sequence: _Optional[int] = ..., alarms: _Optional[_Union[_alert_pb2.AlarmRules, _Mapping]] = ..., alarms_by_tag: _Optional[_Iterable[_Union[_alert_pb2.TagAlarmRules, _Mapping]]] = ...) -> None: ...
+    label: str
+    def __init__(self, asset: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., received_sequence: _Optional[int] = ..., further_models: _Optional[_Iterable[_Union[FurtherModel, _Mapping]]] = ..., acknowledged_sequence: _Optional[int] = ..., alarms: _Optional[_Union[_alert_pb2.AlarmRules, _Mapping]] = ..., alarms_by_tag: _Optional[_Iterable[_Union[_alert_pb2.TagAlarmRules, _Mapping]]] = ..., label: _Optional[str] = ...) -> None: ...
 
 class FurtherModel(_message.Message):
-    __slots__ = ("model", "version", "received_sequence")
+    __slots__ = ("model", "version", "received_sequence", "label")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     received_sequence: int
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., received_sequence: _Optional[int] = ...) -> None: ...
+    label: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., received_sequence: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class MonitorResponse(_message.Message):
     __slots__ = ("started", "estimates", "acknowledgement", "notice", "alert")
@@ -123,14 +127,16 @@ class PredictRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[PredictStart, _Mapping]] = ..., blocks: _Optional[_Union[_samples_pb2.BlockBatch, _Mapping]] = ...) -> None: ...
 
 class PredictStart(_message.Message):
-    __slots__ = ("model", "version", "age_at_start_s")
+    __slots__ = ("model", "version", "age_at_start_s", "label")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     AGE_AT_START_S_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     age_at_start_s: float
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ...) -> None: ...
+    label: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., age_at_start_s: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ("estimates",)
@@ -149,12 +155,14 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
-    __slots__ = ("name", "version")
+    __slots__ = ("name", "version", "label")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    label: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class GetModelResponse(_message.Message):
     __slots__ = ("model",)

@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17wearcast/v1/model.proto\x12\x0bwearcast.v1\"\xc4\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.wearcast.v1.ModelKind\x12&\n\x08\x63hannels\x18\x04 \x03(\x0b\x32\x14.wearcast.v1.Channel\x12\x16\n\x0esample_rate_hz\x18\x05 \x01(\x01\x12\x0e\n\x06window\x18\x06 \x01(\r\x12\r\n\x05hop_s\x18\x07 \x01(\x01\x12\x10\n\x08sequence\x18\x08 \x01(\r\x12\x13\n\x0b\x62\x61tch_sizes\x18\t \x03(\r\x12$\n\x07outputs\x18\n \x03(\x0b\x32\x13.wearcast.v1.Output\x12\x15\n\rcontract_json\x18\x0b \x01(\t\x12\x0f\n\x07\x65very_s\x18\x0c \x01(\x01\x12\x11\n\ttime_zone\x18\r \x01(\t\x12\x0f\n\x07missing\x18\x0e \x01(\x08\"%\n\x07\x43hannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\"3\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\r*\x82\x01\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODEL_KIND_RUL\x10\x01\x12\x17\n\x13MODEL_KIND_FORECAST\x10\x02\x12\x16\n\x12MODEL_KIND_OUTLIER\x10\x03\x12\x14\n\x10MODEL_KIND_FAULT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17wearcast/v1/model.proto\x12\x0bwearcast.v1\"\xd4\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.wearcast.v1.ModelKind\x12&\n\x08\x63hannels\x18\x04 \x03(\x0b\x32\x14.wearcast.v1.Channel\x12\x16\n\x0esample_rate_hz\x18\x05 \x01(\x01\x12\x0e\n\x06window\x18\x06 \x01(\r\x12\r\n\x05hop_s\x18\x07 \x01(\x01\x12\x10\n\x08sequence\x18\x08 \x01(\r\x12\x13\n\x0b\x62\x61tch_sizes\x18\t \x03(\r\x12$\n\x07outputs\x18\n \x03(\x0b\x32\x13.wearcast.v1.Output\x12\x15\n\rcontract_json\x18\x0b \x01(\t\x12\x0f\n\x07\x65very_s\x18\x0c \x01(\x01\x12\x11\n\ttime_zone\x18\r \x01(\t\x12\x0f\n\x07missing\x18\x0e \x01(\x08\x12\x0e\n\x06labels\x18\x0f \x03(\t\"%\n\x07\x43hannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\"3\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\r*\x82\x01\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODEL_KIND_RUL\x10\x01\x12\x17\n\x13MODEL_KIND_FORECAST\x10\x02\x12\x16\n\x12MODEL_KIND_OUTLIER\x10\x03\x12\x14\n\x10MODEL_KIND_FAULT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wearcast.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELKIND']._serialized_start=460
-  _globals['_MODELKIND']._serialized_end=590
+  _globals['_MODELKIND']._serialized_start=476
+  _globals['_MODELKIND']._serialized_end=606
   _globals['_MODEL']._serialized_start=41
-  _globals['_MODEL']._serialized_end=365
-  _globals['_CHANNEL']._serialized_start=367
-  _globals['_CHANNEL']._serialized_end=404
-  _globals['_OUTPUT']._serialized_start=406
-  _globals['_OUTPUT']._serialized_end=457
+  _globals['_MODEL']._serialized_end=381
+  _globals['_CHANNEL']._serialized_start=383
+  _globals['_CHANNEL']._serialized_end=420
+  _globals['_OUTPUT']._serialized_start=422
+  _globals['_OUTPUT']._serialized_end=473
 # @@protoc_insertion_point(module_scope)

@@ -21,7 +21,7 @@ MODEL_KIND_OUTLIER: ModelKind
 MODEL_KIND_FAULT: ModelKind
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "channels", "sample_rate_hz", "window", "hop_s", "sequence", "batch_sizes", "outputs", "contract_json", "every_s", "time_zone", "missing")
+    __slots__ = ("name", "version", "kind", "channels", "sample_rate_hz", "window", "hop_s", "sequence", "batch_sizes", "outputs", "contract_json", "every_s", "time_zone", "missing", "labels")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class Model(_message.Message):
     EVERY_S_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     kind: ModelKind
@@ -50,7 +51,8 @@ class Model(_message.Message):
     every_s: float
     time_zone: str
     missing: bool
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[ModelKind, str]] = ..., channels: _Optional[_Iterable[_Union[Channel, _Mapping]]] = ..., sample_rate_hz: _Optional[float] = ..., window: _Optional[int] = ..., hop_s: _Optional[float] = ..., sequence: _Optional[int] = ..., batch_sizes: _Optional[_Iterable[int]] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., contract_json: _Optional[str] = ..., every_s: _Optional[float] = ..., time_zone: _Optional[str] = ..., missing: _Optional[bool] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[ModelKind, str]] = ..., channels: _Optional[_Iterable[_Union[Channel, _Mapping]]] = ..., sample_rate_hz: _Optional[float] = ..., window: _Optional[int] = ..., hop_s: _Optional[float] = ..., sequence: _Optional[int] = ..., batch_sizes: _Optional[_Iterable[int]] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., contract_json: _Optional[str] = ..., every_s: _Optional[float] = ..., time_zone: _Optional[str] = ..., missing: _Optional[bool] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Channel(_message.Message):
     __slots__ = ("name", "unit")
