@@ -6,7 +6,7 @@ INSTALL = $(PYTHON_VENV) -m pip install --quiet -c constraints.txt
 # Its code runs on protobuf 6.33 and 7, but it does itself not install beside protobuf 7.
 PROTOS_VENV := .venv-protos
 PROTOC = $(PROTOS_VENV)/bin/python -m grpc_tools.protoc -Iprotos
-PROTOS := $(wildcard protos/wearcast/v1/*.proto)
+PROTOS := $(wildcard protos/wearcast/*/*.proto)
 SERVICES := $(shell grep -l '^service ' $(PROTOS))
 generate = $(PROTOC) --python_out=$(1) --pyi_out=$(1) $(PROTOS) && \
 	$(PROTOC) --grpc_python_out=$(1) $(SERVICES)
@@ -20,7 +20,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test nightly test-protobuf6 lint protos bench soak dist clean
+.PHONY: help setup run test nightly test-protobuf6 lint protos bench bench-serving soak dist clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 - /p' Makefile
@@ -54,7 +54,7 @@ lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between 
 	else echo "buf breaking: $(BASE) has no protos to compare with"; fi
 	@stubs=$$(mktemp -d) && trap 'rm -r "$$stubs"' EXIT && \
 		$(call generate,"$$stubs") && \
-		diff -r -x '*.proto' -x __init__.py -x __pycache__ "$$stubs/wearcast/v1" protos/wearcast/v1 || \
+		diff -r -x '*.proto' -x __init__.py -x __pycache__ "$$stubs/wearcast" protos/wearcast || \
 		{ echo "the stubs are not what the protos give: make protos"; exit 1; }
 
 protos: $(PROTOS_VENV)/.made ## Write the stubs anew
@@ -65,6 +65,10 @@ bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, and a rol
 	$(PYTHON_VENV) benchmarks/predict_local.py
 	$(PYTHON_VENV) benchmarks/clean.py
 	$(PYTHON_VENV) benchmarks/rolling_forecast.py
+
+bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow 1,000 live streams (20 minutes)
+	$(PYTHON_VENV) benchmarks/serving/throughput.py --write
+	$(PYTHON_VENV) benchmarks/serving/live_streams.py --write
 
 soak: $(VENV)/.test ## Let an edge service follow a simulated month: memory, files, nothing lost (2 minutes)
 	$(PYTHON_VENV) benchmarks/soak.py --days 30 --table sqlite

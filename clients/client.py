@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import grpc
 
+from wearcast.clients.access import Access
 from wearcast.clients.decode import decode_estimates, decode_model
 from wearcast.clients.encode import encode_block
 from wearcast.clients.errors import decode_error
@@ -23,7 +24,7 @@ from wearcast.clients.monitor import Event, Monitor, MonitorSettings
 from wearcast.clients.source import Source
 from wearcast.signals.alarm_rules import AlarmRules
 from wearcast.signals.contract import Contract
-from wearcast.signals.errors import InputError, UnreachableError
+from wearcast.signals.errors import UnreachableError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.series import Block
 from wearcast.v1 import machine_health_pb2, samples_pb2
@@ -60,7 +61,9 @@ class Client:
     """Asks one server. Synchronous; threads may share it.
 
     tls_ca: file of the certificate authority (PEM) that signed the server's certificate; without it
-    the connection is plain text.
+    the connection is plain text. tls_cert, tls_key: files of the client's own certificate and key,
+    for a server that asks for one. token: a bearer token, or as Path the file that holds it; it
+    goes to another machine only with TLS.
     """
 
     def __init__(
@@ -68,17 +71,16 @@ class Client:
         address: str = DEFAULT_ADDRESS,
         tls_ca: Path | None = None,
         *,
+        tls_cert: Path | None = None,
+        tls_key: Path | None = None,
+        token: str | Path | None = None,
         settings: ClientSettings = ClientSettings(),
     ) -> None:
         self.address = address
         self._settings = settings
-        self._credentials = None
-        if tls_ca is not None:
-            try:
-                authority = Path(tls_ca).read_bytes()
-            except OSError as error:
-                raise InputError("tls_ca", "a readable file", error) from error
-            self._credentials = grpc.ssl_channel_credentials(authority)
+        self.access = Access(
+            address, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key, token=token
+        )
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
 
@@ -191,9 +193,7 @@ class Client:
         ).run()
 
     def _open_channel(self) -> grpc.Channel:
-        if self._credentials is not None:
-            return grpc.secure_channel(self.address, self._credentials, _OPTIONS)
-        return grpc.insecure_channel(self.address, _OPTIONS)
+        return self.access.open_channel(_OPTIONS)
 
     def _connect(self) -> grpc.Channel:
         with self._lock:

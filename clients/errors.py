@@ -5,6 +5,7 @@ import re
 import grpc
 
 from wearcast.signals.errors import (
+    AccessError,
     ArtefactError,
     BusyError,
     FieldError,
@@ -23,6 +24,8 @@ _FIELD_ERRORS: dict[str, type[FieldError]] = {
     "OUT_OF_RANGE": InputError,
     "FAILED_PRECONDITION": MismatchError,
     "NOT_FOUND": NotFoundError,
+    "UNAUTHENTICATED": AccessError,
+    "PERMISSION_DENIED": AccessError,
     "RESOURCE_EXHAUSTED": InputError,  # a message over the limit; what is busy has its own reason
 }
 _MESSAGE = re.compile(r"(?P<field>.+?): expected (?P<expected>.+), got (?P<got>.*)", re.DOTALL)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wearcast.serving.decode import decode_blocks
+from wearcast.serving.engine import Pin
 from wearcast.serving.inbox import Inbox
-from wearcast.serving.pool import ModelKey, Pool
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, WearcastError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import Panel
-from wearcast.signals.series import Block, Window
+from wearcast.signals.series import Block, Window, minutes_of
 from wearcast.v1 import samples_pb2
 
 
@@ -53,7 +53,7 @@ async def reading(
 
 
 async def answer_blocks(
-    inbox: Inbox, panel: Panel, pool: Pool, models: Sequence[ModelKey]
+    inbox: Inbox, panel: Panel, pins: Sequence[Pin]
 ) -> AsyncIterator[Answered]:
     """Answer what waits, as one batch a model, again and again until the client is done.
 
@@ -62,11 +62,11 @@ async def answer_blocks(
     while blocks := await inbox.take():
         good, windows, failure = _take(panel, blocks)
         jobs = [
-            pool.run(model, waiting) if waiting else _nothing()
-            for model, waiting in zip(models, windows, strict=True)
+            _run(pin, waiting) if waiting else _nothing()
+            for pin, waiting in zip(pins, windows, strict=True)
         ]
         outputs = await asyncio.gather(*jobs)
-        estimates: list[list[Estimate]] = [[] for _ in models]
+        estimates: list[list[Estimate]] = [[] for _ in pins]
         for place, waiting in enumerate(windows):
             for row, window in enumerate(waiting):
                 one = {name: output[row] for name, output in outputs[place].items()}
@@ -98,6 +98,12 @@ def _take(
         for model, window in ready:
             windows[model].append(window)
     return list(blocks), windows, None
+
+
+async def _run(pin: Pin, windows: Sequence[Window]) -> dict[str, NDArray[np.float32]]:
+    # The windows are views of the stream's blocks; only the worker puts them side by side.
+    values = [window.values for window in windows]
+    return await pin.run(values, minutes_of(pin.served.contract, windows))
 
 
 async def _nothing() -> dict[str, NDArray[np.float32]]:

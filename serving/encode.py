@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from wearcast.signals.contract import Contract
+from wearcast.serving.engine import Served
 from wearcast.signals.estimate import (
     Crossing,
     CrossingState,
@@ -158,8 +158,9 @@ def _encode_crossing(crossing: Crossing, now_us: int) -> estimate_pb2.LineCrossi
     return message
 
 
-def encode_model(contract: Contract, contract_json: str) -> model_pb2.Model:
-    """A model's contract as message."""
+def encode_model(served: Served) -> model_pb2.Model:
+    """A model's contract, and what it is called here, as message."""
+    contract = served.contract
     return model_pb2.Model(
         name=contract.name,
         version=contract.version,
@@ -176,8 +177,9 @@ def encode_model(contract: Contract, contract_json: str) -> model_pb2.Model:
             model_pb2.Output(name=output.name, unit=output.unit, shape=output.shape)
             for output in contract.outputs
         ],
-        contract_json=contract_json,
+        contract_json=served.contract_json,
         every_s=contract.every_s,
         time_zone=contract.time_zone,
         missing=contract.missing,
+        labels=served.labels,
     )

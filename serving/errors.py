@@ -8,27 +8,29 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from wearcast.signals.errors import FieldError, WearcastError
+from wearcast.signals.errors import BusyError, FieldError, WearcastError
 
 _LOG = logging.getLogger(__name__)
 _DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "wearcast"
+_TEXT_BYTES = 1000
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Wraps the methods of one service, all of them coroutines (request, context)."""
+    """Wraps the methods of services, all of them coroutines (request, context)."""
 
-    def __init__(self, service: str) -> None:
-        self._prefix = f"/{service}/"
+    def __init__(self, *services: str) -> None:
+        self._prefixes = tuple(f"/{service}/" for service in services)
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:  # noqa: ANN401
         """Give the method's handler, wrapped."""
         handler = await continuation(details)
-        if handler is None or not details.method.startswith(self._prefix):
+        if handler is None or not details.method.startswith(self._prefixes):
             return handler
         codecs = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:
@@ -40,30 +42,41 @@ def _guard(behaviour: Behaviour) -> Behaviour:
     async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
         try:
             return await behaviour(request, context)
-        except WearcastError as error:
-            await _abort(context, to_status(error))
-        except Exception:  # noqa: BLE001
-            if context.done():  # the client went away in the middle of an answer
+        except Exception as error:  # noqa: BLE001
+            # The client went away in the middle of an answer; it may be that only writing says so.
+            gone = context.done() or isinstance(error, grpc.aio.InternalError)
+            if gone and not isinstance(error, WearcastError):
                 _LOG.info("a client went away")
                 return None
-            identity = secrets.token_hex(8)
-            _LOG.exception("error %s", identity)
-            text = f"internal error {identity}; the server's log has it under this id"
-            await _abort(context, status_pb2.Status(code=code_pb2.INTERNAL, message=text))
+            await abort(context, status_of(error))
 
     return guarded
 
 
+def status_of(error: Exception) -> status_pb2.Status:
+    """The status of any error; one that is not ours goes to the log, where its id finds it."""
+    if isinstance(error, WearcastError):
+        return to_status(error)
+    identity = secrets.token_hex(8)
+    _LOG.error("error %s", identity, exc_info=error)
+    text = f"internal error {identity}; the server's log has it under this id"
+    return status_pb2.Status(code=code_pb2.INTERNAL, message=text)
+
+
 def to_status(error: WearcastError) -> status_pb2.Status:
     """The status of an error of ours, with the reason and, where one is at fault, the field."""
-    text = str(error)
+    text = _shorten(str(error))
     status = status_pb2.Status(code=code_pb2.Code.Value(error.status), message=text)
-    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if isinstance(error, FieldError):
         violation = error_details_pb2.BadRequest.FieldViolation(
             field=error.field, description=text, reason=error.reason
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if isinstance(error, BusyError) and error.retry_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMicroseconds(round(error.retry_s * 1e6))
+        details.append(retry)
     for detail in details:
         packed = AnyMessage()
         packed.Pack(detail)
@@ -71,8 +84,17 @@ def to_status(error: WearcastError) -> status_pb2.Status:
     return status
 
 
-async def _abort(context: Any, status: status_pb2.Status) -> NoReturn:  # noqa: ANN401
+def _shorten(text: str) -> str:
+    """A text that fits: clients drop a status of more than 8 kB, percent-encoded."""
+    encoded = text.encode()
+    if len(encoded) <= _TEXT_BYTES:
+        return text
+    return encoded[:_TEXT_BYTES].decode(errors="ignore") + "..."
+
+
+async def abort(context: Any, status: status_pb2.Status) -> NoReturn:  # noqa: ANN401
+    """End a call with a status and its details."""
     code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
-    metadata = ((_DETAILS_KEY, status.SerializeToString()),)
+    metadata = (*context.trailing_metadata(), (_DETAILS_KEY, status.SerializeToString()))
     await context.abort(code, status.message, metadata)
     raise AssertionError  # abort raises

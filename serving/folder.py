@@ -1,15 +1,27 @@
-"""A model folder on disk: every file is there, and is the file that export wrote."""
+"""A model folder on disk: every file is there, and is the file that export wrote.
 
+Errors name files by model and version: a client may get to read them, and where the models lie is
+none of its business.
+"""
+
+import errno
 import hashlib
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+import wearcast
+from wearcast.serving.security.graphs import check_self_contained
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import Golden
 
 SUMS = "SHA256SUMS"
 WEIGHTS = "weights.pth"
+_PACKAGE = Path(wearcast.__file__).parent
+# Not on Windows. A link is no file of the folder; to open a pipe must not wait for its writer.
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _GRAPH = re.compile(r"batch-([1-9][0-9]*)\.onnx")
 
 
@@ -25,13 +37,31 @@ class ModelFolder:
     golden: Golden
     weights_sha256: str | None
 
+    @property
+    def title(self) -> str:
+        """NAME/VERSION, for errors."""
+        return title_of(self.path)
+
+
+def title_of(path: Path) -> str:
+    """What errors call a model folder, or a file in one.
+
+    >>> title_of(Path("/srv/models/tiny/1"))
+    'tiny/1'
+    """
+    return "/".join(path.absolute().parts[-2:])
+
 
 def read_folder(path: Path) -> ModelFolder:
     """Read a model folder and check it against its SHA256SUMS.
 
     Raises:
-        ArtefactError: a file is missing, unlisted or differs from its hash; there is no graph.
+        ArtefactError: a file is missing, unlisted, a link or differs from its hash; there is no
+            graph, or one with data outside itself.
     """
+    title = title_of(path)
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ArtefactError(title, "a folder", "a symbolic link", reason="LINK")
     graphs = {}
     golden = None
     sums = _read_sums(path)
@@ -39,20 +69,21 @@ def read_folder(path: Path) -> ModelFolder:
         content = _read(path / name)
         got = hashlib.sha256(content).hexdigest()
         if got != expected:
-            raise ArtefactError(str(path / name), f"SHA-256 {expected}", got, reason="HASH")
+            raise ArtefactError(f"{title}/{name}", f"SHA-256 {expected}", got, reason="HASH")
         if match := _GRAPH.fullmatch(name):
+            check_self_contained(f"{title}/{name}", content)
             graphs[int(match[1])] = content
         elif name == "golden.json":
             golden = Golden.from_json(content.decode(errors="replace"))
     if not graphs:
-        raise ArtefactError(f"{path}/{SUMS}", "batch-N.onnx listed", "none")
+        raise ArtefactError(f"{title}/{SUMS}", "batch-N.onnx listed", "none")
     if golden is None:
-        raise ArtefactError(f"{path}/{SUMS}", "golden.json listed", "nothing of that name")
+        raise ArtefactError(f"{title}/{SUMS}", "golden.json listed", "nothing of that name")
     unlisted = {item.name for item in path.glob("batch-*.onnx")} - {
         f"batch-{size}.onnx" for size in graphs
     }
     if unlisted:
-        raise ArtefactError(f"{path}/{SUMS}", "every graph listed", f"not {min(unlisted)}")
+        raise ArtefactError(f"{title}/{SUMS}", "every graph listed", f"not {min(unlisted)}")
     return ModelFolder(path, dict(sorted(graphs.items())), golden, sums.get(WEIGHTS))
 
 
@@ -62,13 +93,33 @@ def _read_sums(path: Path) -> dict[str, str]:
     for line in _read(path / SUMS).decode(errors="replace").splitlines():
         digest, separator, name = line.partition("  ")
         if not re.fullmatch("[0-9a-f]{64}", digest) or not separator or Path(name).name != name:
-            raise ArtefactError(f"{path}/{SUMS}", "lines of 'HEX  NAME'", repr(line))
+            raise ArtefactError(f"{title_of(path)}/{SUMS}", "lines of 'HEX  NAME'", repr(line))
         sums[name] = digest
     return sums
 
 
 def _read(path: Path) -> bytes:
+    """What a file of the folder holds."""
+    field = f"{title_of(path.parent)}/{path.name}"
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_open_itself) as file:
+            _check_own(field, path, os.fstat(file.fileno()))
+            return file.read()
     except OSError as error:
-        raise ArtefactError(str(path), "a readable file", error.strerror) from error
+        if error.errno == errno.ELOOP:
+            raise ArtefactError(field, "a file", "a symbolic link", reason="LINK") from error
+        raise ArtefactError(field, "a readable file", error.strerror) from error
+
+
+def _open_itself(path: str, flags: int) -> int:
+    return os.open(path, flags | _FLAGS)
+
+
+def _check_own(field: str, path: Path, status: os.stat_result) -> None:
+    """Refuse what could be changed by who may write elsewhere only: under another name, say."""
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtefactError(field, "a file", "something else", reason="LINK")
+    # Installers link the files of a package to those of their cache.
+    if status.st_nlink > 1 and not path.absolute().is_relative_to(_PACKAGE):
+        got = f"one of {status.st_nlink} hard links"
+        raise ArtefactError(field, "a file with one name", got, reason="LINK")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import wearcast
+from wearcast.serving.folder import title_of
 from wearcast.serving.session import Session, open_session
 from wearcast.signals.errors import ArtefactError, NotFoundError
 
@@ -17,14 +18,20 @@ def find_folders(models_dir: Path | None = None) -> dict[tuple[str, int], Path]:
         NotFoundError: there is none.
     """
     root = models_dir or BUNDLED
+    folders = list_folders(root)
+    if not folders:
+        raise NotFoundError("models", "a folder holding NAME/VERSION/", root)
+    return folders
+
+
+def list_folders(root: Path) -> dict[tuple[str, int], Path]:
+    """Model folders by name and version, in rising order; there may be none."""
     folders = {
         (folder.parent.name, int(folder.name)): folder
         for folder in root.glob("*/*")
         # Export writes into a folder of another name first; only finished ones are numbers.
         if folder.is_dir() and folder.name.isdecimal() and str(int(folder.name)) == folder.name
     }
-    if not folders:
-        raise NotFoundError("models", "a folder holding NAME/VERSION/", root)
     return dict(sorted(folders.items()))
 
 
@@ -45,7 +52,7 @@ def open_model(models_dir: Path | None, name: str, version: int = 0) -> Session:
         NotFoundError: there is no such model, or not in that version.
         ArtefactError: its folder does not hold together.
     """
-    return _open(find_model(models_dir, name, version))
+    return open_version(find_model(models_dir, name, version))
 
 
 def open_models(models_dir: Path | None = None) -> dict[tuple[str, int], Session]:
@@ -55,7 +62,7 @@ def open_models(models_dir: Path | None = None) -> dict[tuple[str, int], Session
         NotFoundError: there is none.
         ArtefactError: a folder does not hold together.
     """
-    return {key: _open(folder) for key, folder in find_folders(models_dir).items()}
+    return {key: open_version(folder) for key, folder in find_folders(models_dir).items()}
 
 
 def choose_version(known: Iterable[tuple[str, int]], name: str, version: int) -> tuple[str, int]:
@@ -75,11 +82,15 @@ def choose_version(known: Iterable[tuple[str, int]], name: str, version: int) ->
     return fitting[-1]
 
 
-def _open(folder: Path) -> Session:
+def open_version(folder: Path) -> Session:
+    """Load and check a folder NAME/VERSION/.
+
+    Raises:
+        ArtefactError: it does not hold together, or is of another name or version.
+    """
     session = open_session(folder)
     got = (session.contract.name, str(session.contract.version))
     if got != (folder.parent.name, folder.name):
-        raise ArtefactError(
-            f"{folder} contract", f"{folder.parent.name}/{folder.name}", "/".join(got)
-        )
+        title = title_of(folder)
+        raise ArtefactError(f"{title} contract", title, "/".join(got))
     return session

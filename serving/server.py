@@ -1,23 +1,34 @@
-"""The server process: asyncio in front, models in a pool behind, health and reflection beside."""
+"""The server process: asyncio in front, the engine behind, health and reflection beside."""
 
 import asyncio
 import contextlib
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
+from wearcast.inference import open_inference_pb2
+from wearcast.inference.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from wearcast.serving.central import Central
+from wearcast.serving.engine import Engine, ModelKey
 from wearcast.serving.errors import StatusInterceptor
 from wearcast.serving.ingest import IngestServicer
-from wearcast.serving.models import open_models
-from wearcast.serving.pool import ModelKey, Pool
+from wearcast.serving.malformed import MalformedInterceptor
+from wearcast.serving.open_inference.servicer import OpenInferenceServicer
+from wearcast.serving.operations.assets import Assets
+from wearcast.serving.operations.calls import Calls
+from wearcast.serving.operations.metrics import serving_metrics
+from wearcast.serving.operations.models import Models
+from wearcast.serving.security.gate import Gate
+from wearcast.serving.security.tls import make_credentials
+from wearcast.serving.security.tokens import watch_tokens
 from wearcast.serving.servicer import Servicer
-from wearcast.serving.session import Session
 from wearcast.serving.settings import Settings
 from wearcast.serving.store import Store
 from wearcast.signals.errors import InputError
@@ -28,85 +39,123 @@ from wearcast.v1.machine_health_pb2_grpc import add_MachineHealthServiceServicer
 _LOG = logging.getLogger(__name__)
 SERVICE = machine_health_pb2.DESCRIPTOR.services_by_name["MachineHealthService"].full_name
 INGEST_SERVICE = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
+OPEN_SERVICE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+SERVICES = (SERVICE, INGEST_SERVICE, OPEN_SERVICE)
 
 _ABOVE_LIMIT_BYTES = 2**20
+_SHORT_CALLS = 128
+# Chosen: enough for calls that are on their way, and nobody notices it.
+_HEARD_S = 0.2
 
-Ready = Callable[[str, list[ModelKey]], None]
+Ready = Callable[[str, list[ModelKey], str | None], None]
 
 
 def run_server(settings: Settings, ready: Ready) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
-    `ready` is called once with the address, HOST:PORT, and what is served.
+    `ready` is called once with the address, HOST:PORT, what is served, and the metrics' address if
+    there are any.
 
     Raises:
         ArtefactError, NotFoundError: the models can't be served.
-        InputError: the store is no such file, the address is taken, a TLS file can't be read.
+        InputError: the store is no such file, the address is taken, a file of TLS or
+            tokens can't be used.
     """
-    sessions = open_models(settings.models_dir)
-    store = Store(settings.store)
-    pool = Pool(sessions, workers=settings.workers, waiting=settings.waiting)
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, sessions, pool, store, ready))
-    finally:
-        pool.close()
-        store.close()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, ready))
 
 
-async def _serve(
-    settings: Settings,
-    sessions: dict[ModelKey, Session],
-    pool: Pool,
-    store: Store,
-    ready: Ready,
-) -> None:
+async def _serve(settings: Settings, ready: Ready) -> None:
+    engine = Engine(
+        settings.models_dir,
+        workers=settings.workers,
+        waiting=settings.waiting,
+        watch_s=settings.watch_s,
+    )
+    async with engine:
+        store = Store(settings.store)
+        try:
+            await _answer(settings, engine, store, ready)
+        finally:
+            store.close()
+
+
+async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    registry = CollectorRegistry()
+    calls = Calls(registry, log=settings.log_calls)
+    gate = _make_gate(settings)
     server = grpc.aio.server(
-        interceptors=[StatusInterceptor(SERVICE), StatusInterceptor(INGEST_SERVICE)],
+        interceptors=[
+            calls,
+            gate,
+            MalformedInterceptor(),
+            StatusInterceptor(*SERVICES),
+        ],
         options=_channel_options(settings),
     )
-    servicer = Servicer(sessions, pool, store, max_message_bytes=settings.max_message_bytes)
+    assets = Assets(settings.metrics_assets)
+    servicer = Servicer(engine, store, assets, max_message_bytes=settings.max_message_bytes)
     add_MachineHealthServiceServicer_to_server(servicer, server)
     ingest = IngestServicer(Central(store), max_message_bytes=settings.max_message_bytes)
     add_IngestServiceServicer_to_server(ingest, server)
+    open_inference = OpenInferenceServicer(engine, max_message_bytes=settings.max_message_bytes)
+    add_GRPCInferenceServiceServicer_to_server(open_inference, server)
     checker = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
-    for name in (SERVICE, INGEST_SERVICE):
+    for name in SERVICES:
         await checker.set(name, health_pb2.HealthCheckResponse.SERVING)
-    names = (SERVICE, INGEST_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    if settings.reflection:
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
     address = _bind(server, settings)
-    await server.start()
-    _LOG.info("serving on %s", address)
-    ready(address, list(sessions))
-    await stop.wait()
-    _LOG.info("draining, at most %g s", settings.drain_s)
-    await checker.enter_graceful_shutdown()
-    servicer.live.drain()
-    await server.stop(settings.drain_s)
-    _LOG.info("stopped")
+    async with AsyncExitStack() as stack:
+        metrics = None
+        if settings.metrics_listen is not None:
+            shown = (Models(engine, store), assets)
+            serving = serving_metrics(settings.metrics_listen, registry, shown)
+            metrics = await stack.enter_async_context(serving)
+            _LOG.info("metrics on http://%s/metrics", metrics)
+        await server.start()
+        _LOG.info("serving on %s", address)
+        ready(address, [served.key for served in engine.served()], metrics)
+        await stop.wait()
+        _LOG.info("draining, at most %g s", settings.drain_s)
+        await checker.enter_graceful_shutdown()
+        gate.drain()
+        servicer.live.drain()
+        open_inference.streams.drain()
+        # gRPC cancels calls that it has but has not handed over yet; here they are heard before.
+        heard_s = min(_HEARD_S, settings.drain_s)
+        await asyncio.sleep(heard_s)
+        await server.stop(settings.drain_s - heard_s)
+        _LOG.info("stopped")
+
+
+def _make_gate(settings: Settings) -> Gate:
+    return Gate(
+        None if settings.tokens is None else watch_tokens(settings.tokens),
+        max_streams=settings.max_streams,
+        max_streams_per_connection=settings.max_streams_per_connection,
+    )
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> str:
     """Listen on the address; give it with the port that was taken."""
     host, _ = settings.address
+    credentials = None
+    if settings.tls_cert and settings.tls_key:
+        pair = (settings.tls_cert, settings.tls_key)
+        credentials = make_credentials(*pair, settings.tls_client_ca)
     try:
-        if settings.tls_cert and settings.tls_key:
-            pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-            credentials = grpc.ssl_server_credentials([pair])
-            port = server.add_secure_port(settings.listen, credentials)
-        else:
+        if credentials is None:
             port = server.add_insecure_port(settings.listen)
-    except OSError as error:
-        expected = "readable files"
-        raise InputError("tls_cert, tls_key", expected, f"{error.filename}: {error}") from error
+        else:
+            port = server.add_secure_port(settings.listen, credentials)
     except RuntimeError as error:
         got = f"{settings.listen}, which is taken or not of this machine"
-        if settings.tls_cert:
-            got += ", or a certificate and key that don't fit"
         raise InputError("listen", "an address to listen on", got) from error
     return f"{host}:{port}"
 
@@ -115,6 +164,8 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         # Room above our own limit, so that most of what is too large gets our own error.
         ("grpc.max_receive_message_length", settings.max_message_bytes + _ABOVE_LIMIT_BYTES),
+        # Streams above their limit hear of it from us; here too much of all kinds has to wait.
+        ("grpc.max_concurrent_streams", settings.max_streams_per_connection + _SHORT_CALLS),
         # Two servers on one port would each get half of the streams.
         ("grpc.so_reuseport", 0),
         # A peer that vanished is noticed within 80 s, also on a stream that is silent for long.

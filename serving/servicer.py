@@ -10,12 +10,11 @@ from wearcast.serving.alarm_watch import AlarmWatch
 from wearcast.serving.answers import Answered, answer_blocks, reading
 from wearcast.serving.decode import check_asset, decode_known
 from wearcast.serving.encode import encode_estimates, encode_model
+from wearcast.serving.engine import Engine
 from wearcast.serving.inbox import Inbox
 from wearcast.serving.live import DrainingError, LiveStreams
-from wearcast.serving.models import choose_version
 from wearcast.serving.notices import Notices
-from wearcast.serving.pool import ModelKey, Pool
-from wearcast.serving.session import Session
+from wearcast.serving.operations.assets import Assets
 from wearcast.serving.store import SeriesKey, Store
 from wearcast.signals.alerts import Alert
 from wearcast.signals.errors import InputError
@@ -28,19 +27,14 @@ from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceServicer
 
 
 class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated, untyped
-    """Answers clients; `live` holds the open Monitor streams."""
+    """Answers clients; `live` holds the open Monitor streams, `assets` sees what they are told."""
 
     def __init__(
-        self,
-        models: dict[ModelKey, Session],
-        pool: Pool,
-        store: Store,
-        *,
-        max_message_bytes: int,
+        self, engine: Engine, store: Store, assets: Assets, *, max_message_bytes: int
     ) -> None:
-        self._models = models
-        self._pool = pool
+        self._engine = engine
         self._store = store
+        self._assets = assets
         self._max_message_bytes = max_message_bytes
         self.live = LiveStreams()
 
@@ -50,7 +44,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         context: Any,  # noqa: ANN401, ARG002
     ) -> pb.ListModelsResponse:
         """Every version of every model."""
-        models = [encode_model(item.contract, item.contract_json) for item in self._models.values()]
+        models = [encode_model(it) for it in self._engine.served()]
         return pb.ListModelsResponse(models=models)
 
     async def GetModel(  # noqa: N802
@@ -59,8 +53,8 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         context: Any,  # noqa: ANN401, ARG002
     ) -> pb.GetModelResponse:
         """One model's contract."""
-        session = self._models[choose_version(self._models, request.name, request.version)]
-        return pb.GetModelResponse(model=encode_model(session.contract, session.contract_json))
+        served = self._engine.find(request.name, request.version, request.label)
+        return pb.GetModelResponse(model=encode_model(served))
 
     async def Predict(  # noqa: N802
         self,
@@ -69,14 +63,14 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
     ) -> None:
         """Score a recording; nothing is stored."""
         start = await self._first(requests)
-        model = choose_version(self._models, start.model, start.version)
-        panel = Panel([self._models[model].contract], age_at_start_s=start.age_at_start_s)
-        inbox = Inbox(max(panel.contract.batch_sizes))
-        async with reading(requests, self._pick_blocks, panel.contract, inbox):
-            async for _, (estimates,) in answer_blocks(inbox, panel, self._pool, [model]):
-                if estimates:
-                    batch = encode_estimates(estimates, model[1])
-                    await context.write(pb.PredictResponse(estimates=batch))
+        with self._engine.pin(start.model, start.version, start.label) as pin:
+            panel = Panel([pin.served.contract], age_at_start_s=start.age_at_start_s)
+            inbox = Inbox(max(panel.contract.batch_sizes))
+            async with reading(requests, self._pick_blocks, panel.contract, inbox):
+                async for _, (estimates,) in answer_blocks(inbox, panel, [pin]):
+                    if estimates:
+                        batch = encode_estimates(estimates, pin.served.key[1])
+                        await context.write(pb.PredictResponse(estimates=batch))
 
     async def Monitor(  # noqa: N802
         self,
@@ -90,13 +84,16 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         received = [decode_known("received_sequence", item) for item in asked]
         acknowledged = decode_known("acknowledged_sequence", start)
         age_at_start_s = check_age(start.age_at_start_s)
-        models = [choose_version(self._models, item.model, item.version) for item in asked]
-        contracts = [self._models[model].contract for model in models]
-        join_contracts(contracts)  # before another stream has to make way
-        alarms = decode_alarms(start, contracts)
-        keys = [SeriesKey(asset, *model) for model in models]
-        inbox = Inbox(max(contracts[0].batch_sizes))
         async with AsyncExitStack() as stack:
+            pins = [
+                stack.enter_context(self._engine.pin(item.model, item.version, item.label))
+                for item in asked
+            ]
+            contracts = [pin.served.contract for pin in pins]
+            join_contracts(contracts)  # before another stream has to make way
+            alarms = decode_alarms(start, contracts)
+            keys = [SeriesKey(asset, *pin.served.key) for pin in pins]
+            inbox = Inbox(max(contracts[0].batch_sizes))
             for key in sorted(keys):  # in one order, so that two streams can't wait for each other
                 await stack.enter_async_context(self.live.claim(key, inbox))
             ages_s = [await self._store.remember_age(key, age_at_start_s) for key in keys]
@@ -128,7 +125,7 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
                 watches.append(watch)
             async with reading(requests, self._pick_blocks, panel.contract, inbox):
                 try:
-                    async for answered in answer_blocks(inbox, panel, self._pool, models):
+                    async for answered in answer_blocks(inbox, panel, pins):
                         await self._deliver(keys, answered, notices, watches, context)
                 except DrainingError as error:
                     notice = pb.Notice(
@@ -202,6 +199,8 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
         await asyncio.gather(*saves)
         for key, told, found, estimates in zip(keys, notices, alerts, answers, strict=True):
             about = told.about(blocks, estimates)
+            if estimates:
+                self._assets.see(key, estimates[-1])
             await _tell(context, about, found, estimates, key.version)
         await context.write(
             pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))

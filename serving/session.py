@@ -4,6 +4,8 @@ session = open_session(Path("models/bearing-rul/1"))
 session.run(windows)["life_fraction"]         # with a clock: session.run(windows, minutes)
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +21,8 @@ from wearcast.signals.golden import golden_input
 # The second one only where the contract has a time zone.
 INPUTS = ("blocks", "minute_of_week")
 _FLOAT32 = "tensor(float)"
+# Where in its sources ONNX Runtime raised an error.
+_PLACES = re.compile(r"\S+\.(?:cc|h):\d+ (?:[^()]*\(.*?\) )?")
 
 
 class Session:
@@ -30,11 +34,11 @@ class Session:
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
         self._graphs = {size: _open_graph(folder, size) for size in folder.graphs}
-        self.contract_json, self.contract = _read_contract(folder.path, self._graphs)
+        self.contract_json, self.contract = _read_contract(folder.title, self._graphs)
         for size, graph in self._graphs.items():
-            _check_shapes(folder.path / f"batch-{size}.onnx", graph, self.contract, size)
+            _check_shapes(f"{folder.title}/batch-{size}.onnx", graph, self.contract, size)
         if folder.weights_sha256 not in {None, self.contract.weights_sha256}:
-            field, expected = f"{folder.path}/{WEIGHTS}", f"SHA-256 {self.contract.weights_sha256}"
+            field, expected = f"{folder.title}/{WEIGHTS}", f"SHA-256 {self.contract.weights_sha256}"
             raise ArtefactError(field, expected, folder.weights_sha256, reason="HASH")
 
     def clone(self) -> Self:
@@ -63,6 +67,23 @@ class Session:
         names = [output.name for output in self.contract.outputs]
         return dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
+    def run_batch(
+        self, inputs: Sequence[NDArray[np.float32]], options: ort.RunOptions | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Answer as many rows as a frozen batch size; the outputs in the contract's order.
+
+        inputs: windows, and minutes where the contract has a time zone. options: setting its
+        `terminate` from another thread ends the run, which then raises.
+        """
+        names = [output.name for output in self.contract.outputs]
+        feed = dict(zip(INPUTS, inputs, strict=False))
+        outputs: list[NDArray[np.float32]] = self._graphs[len(inputs[0])].run(names, feed, options)
+        return outputs
+
+    def golden_input(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The windows of the golden cases, and their minutes where the contract has a time zone."""
+        return golden_input(self.contract, self._folder.golden)
+
     def check_golden(self) -> None:
         """Answer the golden cases, one by one and together.
 
@@ -70,14 +91,14 @@ class Session:
             ArtefactError: an answer is further than its output's tolerance from the golden one.
         """
         golden = self._folder.golden
-        windows, minutes = golden_input(self.contract, golden)
+        windows, minutes = self.golden_input()
         singly = [
             self.run(windows[row : row + 1], None if minutes is None else minutes[row : row + 1])
             for row in range(len(windows))
         ]
         together = self.run(windows, minutes)
         for output in self.contract.outputs:
-            field = f"{self._folder.path}/golden.json {output.name}"
+            field = f"{self._folder.title}/golden.json {output.name}"
             try:
                 expected = np.asarray(golden.outputs.get(output.name, []), np.float64)
             except (TypeError, ValueError) as error:
@@ -100,9 +121,7 @@ class Session:
         size = min(size for size in self._graphs if size >= count)
         if count < size:
             inputs = [_fill_up(item, size) for item in inputs]
-        names = [output.name for output in self.contract.outputs]
-        outputs = self._graphs[size].run(names, dict(zip(INPUTS, inputs, strict=False)))
-        return [output[:count] for output in outputs]
+        return [output[:count] for output in self.run_batch(inputs)]
 
 
 def _fill_up(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -129,17 +148,20 @@ def _open_graph(folder: ModelFolder, size: int) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Not guessed from the bytes: into the other format no check looks.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(
             folder.graphs[size], options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime raises many kinds, with no base but Exception
-        field = f"{folder.path}/batch-{size}.onnx"
-        raise ArtefactError(field, "an ONNX graph", error) from error
+        field = f"{folder.title}/batch-{size}.onnx"
+        got = _PLACES.sub("", str(error)).strip()
+        raise ArtefactError(field, "an ONNX graph", got) from error
 
 
-def _read_contract(path: Path, graphs: dict[int, ort.InferenceSession]) -> tuple[str, Contract]:
+def _read_contract(title: str, graphs: dict[int, ort.InferenceSession]) -> tuple[str, Contract]:
     """The contract in the graphs' metadata, which must be the same in all of them."""
     texts = {
         size: graph.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
@@ -148,18 +170,18 @@ def _read_contract(path: Path, graphs: dict[int, ort.InferenceSession]) -> tuple
     first_size, first = next(iter(texts.items()))
     for size, text in texts.items():
         if text is None:
-            raise ArtefactError(f"{path}/batch-{size}.onnx", f"metadata {CONTRACT_KEY}", "none")
+            raise ArtefactError(f"{title}/batch-{size}.onnx", f"metadata {CONTRACT_KEY}", "none")
         if text != first:
             expected = f"the contract of batch-{first_size}.onnx"
-            raise ArtefactError(f"{path}/batch-{size}.onnx contract", expected, "another")
+            raise ArtefactError(f"{title}/batch-{size}.onnx contract", expected, "another")
     contract = Contract.from_json(str(first))
     if sorted(contract.batch_sizes) != sorted(graphs):
-        raise ArtefactError(f"{path} graphs", sorted(contract.batch_sizes), sorted(graphs))
+        raise ArtefactError(f"{title} graphs", sorted(contract.batch_sizes), sorted(graphs))
     check_parts(contract)
     return str(first), contract
 
 
-def _check_shapes(field: Path, graph: ort.InferenceSession, contract: Contract, size: int) -> None:
+def _check_shapes(field: str, graph: ort.InferenceSession, contract: Contract, size: int) -> None:
     """Names, types and shapes of the graph's inputs and outputs are those of the contract."""
     shape = [size, contract.sequence, len(contract.channels), contract.window]
     wanted = [(INPUTS[0], _FLOAT32, shape)]

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -33,16 +33,36 @@ class Settings(BaseSettings):
     """Certificate chain in PEM."""
     tls_key: Path | None = None
     """Private key in PEM."""
+    tls_client_ca: Path | None = None
+    """Authorities in PEM; clients need a certificate that one of them signed."""
+    tokens: Path | None = None
+    """File of bearer tokens (docs/security.md); not set: everyone who can connect may do all."""
+    reflection: bool = True
+    """Tell clients such as grpcurl which methods there are."""
     insecure: bool = False
     """Listen on an address other than loopback without TLS."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Threads that run models."""
     waiting: int = Field(1024, ge=0)
-    """Batches that may wait for a worker; more get RESOURCE_EXHAUSTED."""
+    """Rows of calls that may wait for a worker, of each model; more get RESOURCE_EXHAUSTED."""
+    watch_s: float = Field(2.0, ge=0)
+    """How often models_dir is looked at for changes, in seconds; 0: never."""
     max_message_bytes: int = Field(16 * 2**20, ge=2**16)
     """Largest message a client may send."""
+    max_streams: int = Field(2048, ge=1)
+    """Streams that may be open; one more gets RESOURCE_EXHAUSTED."""
+    max_streams_per_connection: int = Field(1024, ge=1)
+    """The same of one connection."""
     drain_s: float = Field(10.0, ge=0)
     """How long streams may take to end after SIGTERM."""
+    metrics_listen: str | None = None
+    """HOST:PORT of metrics for Prometheus, plain HTTP; not set: none. Port 0 takes a free one."""
+    metrics_assets: int = Field(1000, ge=0)
+    """Series of assets in the metrics, those that were answered last."""
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object a line."""
+    log_calls: bool = False
+    """Log each call that ends: its method, code and duration."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -52,15 +72,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004
-            raise ValueError(f"listen: expected HOST:PORT, got {self.listen!r}")
+        host = _check_address("listen", self.listen)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert, tls_key: expected both or neither, got one")
+        if self.tls_client_ca and not self.tls_cert:
+            raise ValueError("tls_client_ca: expected tls_cert and tls_key too, got neither")
         if not (_is_loopback(host) or self.tls_cert or self.insecure):
             raise ValueError(
                 f"listen: expected a loopback address, or TLS, or insecure, got {self.listen!r}"
             )
+        if self.metrics_listen is not None:
+            host = _check_address("metrics_listen", self.metrics_listen)
+            if not (_is_loopback(host) or self.insecure):
+                expected = "a loopback address, or insecure"
+                raise ValueError(
+                    f"metrics_listen: expected {expected}, got {self.metrics_listen!r}"
+                )
         return self
 
 
@@ -99,6 +126,14 @@ def _explain(item: Any) -> str:  # noqa: ANN401
     text = str(item["msg"]).removeprefix("Value error, ")
     field = ".".join(str(part) for part in item["loc"])
     return f"{field}: {text}, got {item['input']!r}" if field else text
+
+
+def _check_address(field: str, address: str) -> str:
+    """The host of HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004
+        raise ValueError(f"{field}: expected HOST:PORT, got {address!r}")
+    return host
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple, TypeVar, cast
 
 import msgspec
 
+from wearcast.serving.counts import Took
 from wearcast.serving.views import VIEWS
 from wearcast.signals.clock import format_time
 from wearcast.signals.errors import InputError, StoreError
@@ -105,7 +107,7 @@ class _Job(NamedTuple):
 class Store:
     """Keeps estimates in a file, or the newest `KEPT_IN_MEMORY` of each series in memory.
 
-    in_memory: whether there is no file.
+    in_memory: whether there is no file. commits: transactions so far.
 
     Raises:
         InputError: the file is no SQLite database, a damaged one, or one of something else.
@@ -113,6 +115,7 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self.in_memory = path is None
+        self.commits = Took()  # only its own thread adds to it
         self._connection = _open(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store")
@@ -190,10 +193,12 @@ class Store:
 
     def _commit(self, jobs: list[_Job]) -> None:
         """Do all jobs in one transaction, and only then say so; one that fails leaves no trace."""
+        begun_ns = time.monotonic_ns()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._attempt(job) for job in jobs]
             self._connection.execute("COMMIT")
+            self.commits.add(time.monotonic_ns() - begun_ns)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -14,6 +14,7 @@ from pathlib import Path
 class RunningServer:
     address: str
     process: subprocess.Popen[str]
+    metrics: str | None = None
 
     def kill(self) -> None:
         """As the kernel would: no chance to finish anything."""
@@ -43,7 +44,8 @@ def running_server(
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"the server did not start: {command}")
-        yield RunningServer(json.loads(line)["address"], process)
+        told = json.loads(line)
+        yield RunningServer(told["address"], process, told["metrics"])
     finally:
         if process.poll() is None:
             process.kill()

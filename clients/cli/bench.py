@@ -1,4 +1,4 @@
-"""`wearcast bench`: how fast this machine is."""
+"""`wearcast bench`: how fast this machine is, or a server."""
 
 import importlib.util
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from wearcast.clients.cli.bench_serve import serve
 from wearcast.clients.edge.store.bench import BATCH, COLUMNS, Cost, Part, measure_part
 from wearcast.signals.errors import StoreError
 
@@ -26,12 +27,16 @@ BAR_ROWS_PER_S = 200_000
 
 @click.group()
 def command() -> None:
-    """Measure how fast this machine is.
+    """Measure how fast this machine is, or a server.
 
     \b
     Example:
       wearcast bench stores
+      wearcast bench serve --model bearing-rul --callers 8
     """
+
+
+command.add_command(serve)
 
 
 @command.command()

@@ -16,14 +16,16 @@ VERBS = {
     "evaluate": "Measure how good a kind of model is on what it has not seen.",
     "export": "Turn a checkpoint into a model folder.",
     "serve": "Serve models over gRPC.",
+    "token": "Make a token for a client of a server.",
     "models": "Show what a server serves.",
+    "top": "Watch what a server does.",
     "predict": "Score recordings.",
     "stream": "Follow one asset live.",
     "edge": "Run beside a plant, unattended.",
     "doctor": "Say what is wrong with the setup of an edge service.",
     "retrain": "Train the models of an edge service anew.",
     "history": "Export the rows that an edge service keeps.",
-    "bench": "Measure how fast this machine is.",
+    "bench": "Measure how fast this machine is, or a server.",
     "alarms": "Show, acknowledge and shelve the alarms of an edge service.",
 }
 
@@ -57,7 +59,8 @@ def program() -> None:
       wearcast predict Bearing1_1 --model bearing-rul --server 127.0.0.1:8561 --out out
 
     Exit codes: 0 ok, 1 interrupted, unexpected or a problem that doctor found, 2 usage, 3 bad
-    input, 4 server unreachable, 5 model or shape mismatch, 6 another stream took over the asset.
+    input, 4 server unreachable, 5 model or shape mismatch, 6 another stream took over the asset,
+    7 the server wants a token, or one with another role.
     """
 
 
@@ -91,6 +94,7 @@ _EXTRAS = {
     "pydantic_settings": "serve",
     "grpc_health": "serve",
     "grpc_reflection": "serve",
+    "prometheus_client": "serve",
     "matplotlib": "plot",
     "pandas": "files",
     "pyarrow": "files",

@@ -1,7 +1,6 @@
 """`wearcast models`: what a server serves, with the whole contract of each model."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,16 +12,15 @@ from wearcast.clients.client import Client
 
 @click.command()
 @options.server
-@options.tls_ca
 @options.as_json
-def command(address: str, tls_ca: Path | None, *, as_json: bool) -> None:
+def command(*, client: Client, as_json: bool) -> None:
     """Show what a server serves, with the whole contract of each model.
 
     \b
     Example:
       wearcast models --server 127.0.0.1:8561
     """
-    with Client(address, tls_ca) as client:
+    with client:
         contracts = [msgspec.to_builtins(contract) for contract in client.models()]
     if as_json:
         click.echo(json.dumps(contracts, indent=2))

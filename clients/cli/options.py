@@ -1,5 +1,7 @@
 """Options that several verbs share."""
 
+import functools
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import click
 
 from wearcast.clients.cli.durations import duration
-from wearcast.clients.client import DEFAULT_ADDRESS
+from wearcast.clients.client import DEFAULT_ADDRESS, Client
 from wearcast.clients.results import make_folder
 from wearcast.signals.errors import InputError
 
@@ -25,6 +27,7 @@ def _check_address(_context: click.Context, _option: click.Parameter, address: s
 def make_out(
     _context: click.Context, _option: click.Parameter, directory: Path | None
 ) -> Path | None:
+    """Make the folder of results."""
     # Before the work, not after it: nobody wants to hear at its end that nothing can be written.
     if directory is not None:
         make_folder(directory)
@@ -87,14 +90,51 @@ def read_every(_context: click.Context, _option: click.Parameter, text: str) -> 
     return None if text == "row" else duration(text)
 
 
-server: Decorator = click.option(
-    "--server", "address", default=DEFAULT_ADDRESS, show_default=True, metavar="HOST:PORT",
-    callback=_check_address, help="The server to ask.",
+_File = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SERVER = (
+    click.option(
+        "--server", "address", default=DEFAULT_ADDRESS, show_default=True, metavar="HOST:PORT",
+        callback=_check_address, help="The server to ask.",
+    ),
+    click.option(
+        "--tls-ca", type=_File, metavar="FILE",
+        help="Certificate authority (PEM) of a server with TLS.",
+    ),
+    click.option(
+        "--tls-cert", type=_File, metavar="FILE",
+        help="Certificate of your own (PEM), for a server that asks for one.",
+    ),
+    click.option("--tls-key", type=_File, metavar="FILE", help="Its private key (PEM)."),
+    click.option(
+        "--token-file", type=_File, metavar="FILE",
+        help="File with your token; without it the variable WEARCAST_TOKEN counts.",
+    ),
 )  # fmt: skip
-tls_ca: Decorator = click.option(
-    "--tls-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Certificate authority (PEM) of a server with TLS.",
-)  # fmt: skip
+
+
+def server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say which server is asked, and how to get in; the verb gets `client`."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        address: str,
+        tls_ca: Path | None,
+        tls_cert: Path | None,
+        tls_key: Path | None,
+        token_file: Path | None,
+        **rest: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        # No option takes the token itself: everyone on a machine sees a command's words.
+        token = token_file or os.environ.get("WEARCAST_TOKEN") or None
+        client = Client(address, tls_ca, tls_cert=tls_cert, tls_key=tls_key, token=token)
+        return command(client=client, **rest)
+
+    for option in reversed(_SERVER):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 model: Decorator = click.option(
     "--model", default="bearing-rul", show_default=True, metavar="NAME", help="The model."
 )

@@ -40,7 +40,6 @@ Score = Callable[[Iterable[Block]], Iterator[Estimate]]
 @options.model
 @options.version
 @options.server
-@options.tls_ca
 @click.option(
     "--local", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="MODELS_DIR",
     help="Score in this process, with the models of that folder; no server is asked.",
@@ -59,8 +58,7 @@ def command(
     paths: tuple[Path, ...],
     model: str,
     version: int,
-    address: str,
-    tls_ca: Path | None,
+    client: Client,
     local: Path | None,
     age_at_start_s: float,
     out: Path | None,
@@ -95,7 +93,7 @@ def command(
     results = []
     with ExitStack() as stack:
         if local is None:
-            client = stack.enter_context(Client(address, tls_ca))
+            stack.enter_context(client)
             contract, score = _open_server(client, model, version, age_at_start_s)
         else:
             contract, score = _open_local(local, model, version, age_at_start_s)

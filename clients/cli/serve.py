@@ -1,8 +1,6 @@
 """The verb `serve`."""
 
 import json
-import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,32 @@ from wearcast.clients.cli.units import format_unit
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain, PEM.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM.")
 @click.option(
+    "--tls-client-ca",
+    type=click.Path(path_type=Path),
+    help="Authorities (PEM); clients need a certificate of one of them.",
+)
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path),
+    help="File of bearer tokens; `wearcast token` makes its lines. Without it everyone may do all.",
+)
+@click.option(
+    "--reflection/--no-reflection", default=None, help="Whether to tell what methods there are."
+)
+@click.option(
     "--insecure", is_flag=True, default=None, help="Allow other than loopback without TLS."
 )
 @click.option("--workers", type=int, help="Threads that run models. Default: one a core.")
 @click.option("--max-message-bytes", type=int, help="Largest message. Default 16 MiB.")
+@click.option("--max-streams", type=int, help="Streams that may be open. Default 2,048.")
 @click.option("--drain-s", type=float, help="Seconds that streams get to end. Default 10.")
+@click.option(
+    "--metrics-listen", metavar="HOST:PORT", help="Metrics for Prometheus. Default: none."
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="Of the log on stderr. Default text."
+)
+@click.option("--log-calls", is_flag=True, default=None, help="Log each call that ends.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -47,6 +66,7 @@ def command(*, config: Path | None, systemd: bool, as_json: bool, **flags: Any) 
     One line on stdout tells the address once clients can connect. A flag wins over the environment
     (WEARCAST_LISTEN and so on), and that over --config.
     """
+    from wearcast.serving.operations.logs import start_log  # noqa: PLC0415
     from wearcast.serving.server import run_server  # noqa: PLC0415
     from wearcast.serving.settings import load_settings  # noqa: PLC0415
 
@@ -61,14 +81,12 @@ def command(*, config: Path | None, systemd: bool, as_json: bool, **flags: Any) 
         click.echo(format_unit("serve", config), nl=False)
         return
 
-    def ready(address: str, models: list[tuple[str, int]]) -> None:
+    def ready(address: str, models: list[tuple[str, int]], metrics: str | None) -> None:
         names = [f"{name}/{version}" for name, version in models]
         store = str(settings.store) if settings.store else None
-        line = {"address": address, "models": names, "store": store}
+        line = {"address": address, "models": names, "store": store, "metrics": metrics}
         text = json.dumps(line) if as_json else f"wearcast serves {', '.join(names)} on {address}"
         click.echo(text)
 
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    start_log(settings.log_format)
     run_server(settings, ready)

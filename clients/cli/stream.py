@@ -76,7 +76,6 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )  # fmt: skip
 @options.version
 @options.server
-@options.tls_ca
 @options.age_at_start
 @options.out
 @options.resample
@@ -96,8 +95,7 @@ def command(
     machine_number: str | None,
     rules: dict[str, str],
     version: int,
-    address: str,
-    tls_ca: Path | None,
+    client: Client,
     age_at_start_s: float,
     out: Path | None,
     resampled: bool,
@@ -141,7 +139,7 @@ def command(
         skipped.append(line)
         click.echo(f"{name}: skipped {line}", err=True)
 
-    with Client(address, tls_ca) as client:
+    with client:
         contracts = {
             model: client.model(model, 0 if place else version)
             for place, model in enumerate(models)

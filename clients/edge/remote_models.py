@@ -13,7 +13,7 @@ from wearcast.clients.client import Client
 from wearcast.clients.decode import Acknowledged, Notice
 from wearcast.clients.edge.blocks import Numbering
 from wearcast.clients.edge.models import Answers
-from wearcast.clients.edge.settings import EdgeSettings
+from wearcast.clients.edge.settings import EdgeSettings, ModelSettings
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.signals.clock import format_time
 from wearcast.signals.contract import Contract
@@ -37,8 +37,18 @@ def fetch_contracts(settings: EdgeSettings) -> list[Contract]:
         UnreachableError: the server does not answer.
         NotFoundError: it does not serve one of them.
     """
-    with Client(settings.models.server, settings.models.tls_ca) as client:
+    with _open_client(settings.models) as client:
         return [client.model(name) for name in settings.models.names]
+
+
+def _open_client(settings: ModelSettings) -> Client:
+    return Client(
+        settings.server,
+        settings.tls_ca,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        token=settings.token_file,
+    )
 
 
 class RemoteModels:
@@ -139,7 +149,7 @@ class RemoteModels:
         )
         wanted = self._settings.models
         waiting: list[Estimate] = []
-        with Client(wanted.server, wanted.tls_ca) as client:
+        with _open_client(wanted) as client:
             events = client.monitor(
                 source,
                 asset=f"{self._settings.asset} from {format_time(numbering.time_us(0))}",

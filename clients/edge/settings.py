@@ -52,6 +52,12 @@ class ModelSettings(_Table):
     """HOST:PORT of a `wearcast serve`; empty: they run in this process."""
     tls_ca: Path | None = None
     """Certificate authority (PEM) of a server with TLS."""
+    tls_cert: Path | None = None
+    """The edge's own certificate in PEM, for a server that asks for one."""
+    tls_key: Path | None = None
+    """Its private key in PEM."""
+    token_file: Path | None = None
+    """File with the bearer token, of role infer."""
     dir: Path | None = None
     """Folder holding NAME/VERSION/, in this process; not set: the bundled models."""
 

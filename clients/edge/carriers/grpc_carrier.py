@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import grpc
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from wearcast.clients.access import Access
 from wearcast.clients.edge.carriers.carrier import RefusedError
 from wearcast.clients.edge.carriers.messages import encode_parcel
 from wearcast.clients.errors import decode_error
@@ -32,6 +33,12 @@ class GrpcSettings(BaseModel):
     """HOST:PORT."""
     tls_ca: Path | None = None
     """Certificate authority (PEM) that signed the server's certificate; not set: no TLS."""
+    tls_cert: Path | None = None
+    """The edge's own certificate in PEM, for a server that asks for one."""
+    tls_key: Path | None = None
+    """Its private key in PEM."""
+    token_file: Path | None = None
+    """File with the bearer token, of role ingest."""
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30
     """How long the server may take to acknowledge a parcel."""
     longest_pause_s: Annotated[float, Field(ge=1, le=86_400)] = 300
@@ -50,18 +57,19 @@ class GrpcCarrier:
     """Sends by gRPC; connects anew after each failure.
 
     Raises:
-        InputError: the certificate authority can't be read.
+        InputError: a file of TLS or the token's can't be read.
     """
 
     def __init__(self, settings: GrpcSettings) -> None:
         self._settings = settings
-        self._credentials = None
-        if settings.tls_ca is not None:
-            try:
-                authority = settings.tls_ca.read_bytes()
-            except OSError as error:
-                raise InputError("delivery.tls_ca", "a readable file", error) from error
-            self._credentials = grpc.ssl_channel_credentials(authority)
+        self._access = Access(
+            settings.address,
+            tls_ca=settings.tls_ca,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            token=settings.token_file,
+            field="delivery.",
+        )
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
 
@@ -99,11 +107,7 @@ class GrpcCarrier:
     def _connect(self) -> grpc.Channel:
         with self._lock:
             if self._channel is None:
-                address = self._settings.address
-                if self._credentials is None:
-                    self._channel = grpc.insecure_channel(address, _OPTIONS)
-                else:
-                    self._channel = grpc.secure_channel(address, self._credentials, _OPTIONS)
+                self._channel = self._access.open_channel(_OPTIONS)
             return self._channel
 
 

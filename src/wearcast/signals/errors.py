@@ -6,7 +6,9 @@
     +-- ArtefactError        a checkpoint or model folder is damaged or foreign: make it anew
     +-- NotFoundError        nothing of that name here
     +-- BusyError            too much at once: try again later
+    +-- DeadlineError        the answer was not there in time: wait longer or ask for less
     +-- UnreachableError     no server there: start it or mend the address
+    +-- AccessError          the server does not let this client: get a token with the role
     +-- StoreError           the store can't be read or written now: make room, or mend the disk
     +-- ReplacedError        another stream follows the same asset now: let it, or stop it
 
@@ -30,6 +32,8 @@ class FieldError(WearcastError):
     ) -> None:
         super().__init__(f"{field}: expected {expected}, got {got}")
         self.field = field
+        self.expected = str(expected)
+        self.got = str(got)
         self.reason = reason or type(self).reason
         self.status = status or type(self).status
 
@@ -67,11 +71,29 @@ class NotFoundError(FieldError):
 
 
 class BusyError(WearcastError):
-    """More work waits than may wait; try again later."""
+    """More work waits than may wait; try again later.
+
+    retry_s: when there is likely room again, in seconds; None: not known.
+    """
 
     status = "RESOURCE_EXHAUSTED"
     exit_code = 4
     reason = "BUSY"
+
+    def __init__(self, text: str, *, retry_s: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_s = retry_s
+
+
+class DeadlineError(WearcastError):
+    """The answer was not there by the time that the caller wanted it."""
+
+    status = "DEADLINE_EXCEEDED"
+    exit_code = 4
+    reason = "DEADLINE"
+
+    def __init__(self) -> None:
+        super().__init__("the answer was not there by the call's deadline")
 
 
 class UnreachableError(WearcastError):
@@ -80,6 +102,14 @@ class UnreachableError(WearcastError):
     status = "UNAVAILABLE"
     exit_code = 4
     reason = "UNREACHABLE"
+
+
+class AccessError(FieldError):
+    """The call has no token that the server knows, or its token has not the role."""
+
+    status = "UNAUTHENTICATED"
+    exit_code = 7
+    reason = "TOKEN"
 
 
 class StoreError(WearcastError):

@@ -1,0 +1,255 @@
+"""The requests of one model that wait, and how they are put together for runs.
+
+All of it happens on the event loop; only `Run.work` is called by a worker's thread.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from wearcast.serving.counts import Statistics, Took
+from wearcast.serving.policy import Policy
+from wearcast.serving.request import Outputs, Part, Request, Rows
+from wearcast.serving.session import Session
+from wearcast.signals.errors import BusyError, DeadlineError
+
+# ONNX Runtime's word for: say nothing by yourself. What went wrong is raised, and logged once.
+_SILENT = 4
+_SOONEST_S = 0.01
+_NO_MINUTES = np.empty(0, np.float32)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """Rows that are run together, filled up to a frozen batch size."""
+
+    batcher: "Batcher"
+    size: int
+    parts: list[Part]
+    options: ort.RunOptions
+    stopped: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many they are, without the filling."""
+        return sum(stop - start for _, start, stop in self.parts)
+
+    def stop(self) -> None:
+        """Nobody wants it: do not begin, or end as soon as ONNX Runtime can."""
+        self.stopped = True
+        self.options.terminate = True
+
+    def work(self, worker: int) -> list[NDArray[np.float32]]:
+        """Run it in the session of a worker, on whose thread this is called."""
+        batcher = self.batcher
+        contract = batcher.contract
+        shape = (contract.sequence, len(contract.channels), contract.window)
+        blocks = [request.rows[start:stop] for request, start, stop in self.parts]
+        inputs = [self._fill(blocks, shape)]
+        if contract.time_zone is not None:
+            minutes = [request.minutes[start:stop] for request, start, stop in self.parts]
+            inputs.append(self._fill(minutes, ()))
+        return batcher.sessions[worker].run_batch(inputs, self.options)
+
+    def _fill(self, parts: Sequence[Rows], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """The parts' rows in one array of the frozen size, zeros behind them."""
+        whole = np.empty((self.size, *shape), np.float32)
+        end = 0
+        for rows in parts:
+            begin, end = end, end + len(rows)
+            whole[begin:end] = rows
+        whole[end:] = 0
+        return whole
+
+
+class Batcher:
+    """Requests of one model, in turn: each has at most a run's rows before the next has its turn.
+
+    sessions: one a worker. most_waiting: rows of calls that may wait; one request may have more.
+    used_s: time of workers that this model has had, to be compared among models.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        policy: Policy,
+        *,
+        most_waiting: int,
+        counts: Statistics | None = None,
+    ) -> None:
+        self.sessions = sessions
+        self.contract = sessions[0].contract
+        self.policy = policy
+        self.counts = counts or Statistics()
+        self.counts.policy = policy.text
+        self.used_s = 0.0
+        self._most_waiting = most_waiting
+        # In the order of their turns; a dict, as those that end leave from anywhere.
+        self._turns: dict[Request, None] = {}
+        self._waiting = {True: 0, False: 0}  # rows, by is_call
+        self._open: set[Request] = set()
+        self._runs: set[Run] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for a run."""
+        return self._waiting[True] + self._waiting[False]
+
+    @property
+    def wants_worker(self) -> bool:
+        """Whether a run should begin now if a worker is free.
+
+        Where rows gain from each other's company, a second run at the same time would only split
+        them, unless there is enough for both.
+        """
+        if not self.policy.batches or not self._runs:
+            return self.waiting > 0
+        return self.waiting >= self.policy.sizes[-1]
+
+    def admit(
+        self,
+        rows: Rows,
+        minutes: NDArray[np.float32] | None,
+        *,
+        deadline_s: float = np.inf,
+        is_call: bool = True,
+    ) -> Request:
+        """Let rows wait for their run; with their minutes, if the model looks at the clock.
+
+        deadline_s: monotonic time by which the answer is wanted. is_call: not so for streams, whose
+        rows are bounded by their inboxes.
+
+        Raises:
+            BusyError: too many rows wait already.
+            DeadlineError: it is late already.
+        """
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            self.counts.fail.add(0)
+            raise DeadlineError
+        waiting = self._waiting[True]
+        if is_call and waiting and waiting + len(rows) > self._most_waiting:
+            self.counts.rejected += 1
+            raise BusyError(
+                f"rows that wait: expected at most {self._most_waiting}, "
+                f"got {waiting} and {len(rows)} more",
+                retry_s=max(self.waiting / self.policy.rows_per_s, _SOONEST_S),
+            )
+        loop = asyncio.get_running_loop()
+        request = Request(
+            rows,
+            _NO_MINUTES if minutes is None else minutes,
+            loop.create_future(),
+            is_call,
+            deadline_s,
+        )
+        if left_s < np.inf:
+            request.timer = loop.call_later(left_s, self._be_late, request)
+        self._turns[request] = None
+        self._waiting[is_call] += len(rows)
+        self._open.add(request)
+        return request
+
+    def begin_run(self) -> Run | None:
+        """Take rows for the next run; None where all that waited was late."""
+        now_s = time.monotonic()
+        room = size = self.policy.choose_size(self.waiting)
+        run = Run(self, size, [], ort.RunOptions())
+        run.options.log_severity_level = _SILENT
+        while room and self._turns:
+            request = next(iter(self._turns))
+            if request.has_ended:  # its caller has just gone, and was not seen leaving yet
+                self._forget(request, self.counts.cancel)
+                continue
+            if request.deadline_s <= now_s:
+                self._be_late(request)
+                continue
+            del self._turns[request]
+            count = min(room, request.waiting)
+            if not request.taken:
+                self.counts.queue.add(time.monotonic_ns() - request.came_ns)
+            run.parts.append(Part(request, request.taken, request.taken + count))
+            request.taken += count
+            self._waiting[request.is_call] -= count
+            room -= count
+            if request.waiting:
+                self._turns[request] = None
+        if not run.parts:
+            return None
+        self._runs.add(run)
+        return run
+
+    def end_run(
+        self, run: Run, outputs: list[NDArray[np.float32]] | None, error: Exception | None, ns: int
+    ) -> None:
+        """Give a run's outputs to its requests, or its error."""
+        self._runs.discard(run)
+        if outputs is not None:
+            self.counts.batches.setdefault(run.rows, Took()).add(ns)
+            self.counts.last_ms = time.time_ns() // 1_000_000
+        row = 0
+        for request, start, stop in run.parts:
+            first, row = row, row + stop - start
+            if request.has_ended:
+                continue
+            if outputs is None:
+                name = f"{self.contract.name}/{self.contract.version}"
+                failure = RuntimeError(f"a run of {name} failed: {error}")
+                failure.__cause__ = error
+                self._end(request, failure)
+                continue
+            request.infer_ns += ns
+            request.parts[start] = [output[first:row] for output in outputs]
+            request.answered += stop - start
+            if request.answered == len(request.rows):
+                self._end(request, self._join(request))
+
+    def leave(self, request: Request) -> None:
+        """Its caller is gone: free its place."""
+        if not request.answer.cancel() and not request.answer.cancelled():
+            request.answer.exception()  # nobody else will look at it
+        self._forget(request, self.counts.cancel)
+
+    async def finish(self) -> None:
+        """Wait until all requests that are here now have ended."""
+        if self._open:
+            await asyncio.wait([request.answer for request in self._open])
+
+    def _be_late(self, request: Request) -> None:
+        if not request.has_ended:
+            self._end(request, DeadlineError())
+
+    def _join(self, request: Request) -> Outputs:
+        parts = [part for _, part in sorted(request.parts.items())]
+        names = [output.name for output in self.contract.outputs]
+        columns = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        return dict(zip(names, columns, strict=True))
+
+    def _end(self, request: Request, end: Outputs | Exception) -> None:
+        if isinstance(end, Exception):
+            request.answer.set_exception(end)
+            self._forget(request, self.counts.fail)
+        else:
+            request.answer.set_result(end)
+            self.counts.compute_infer.add(request.infer_ns)
+            self._forget(request, self.counts.success)
+
+    def _forget(self, request: Request, counter: Took) -> None:
+        """Take a request that has ended out of everything, and stop the runs that it had alone."""
+        if request not in self._open:
+            return
+        self._open.remove(request)
+        counter.add(time.monotonic_ns() - request.came_ns)
+        if request.timer is not None:
+            request.timer.cancel()
+        if request in self._turns:
+            del self._turns[request]
+            self._waiting[request.is_call] -= request.waiting
+        for run in self._runs:
+            if all(part.request.has_ended for part in run.parts):
+                run.stop()

@@ -1,0 +1,122 @@
+"""How the rows of a model are put together for a run: measured when it is loaded, never configured.
+
+Some models answer many rows together in far less time than one by one, as recurrent and dense ones
+do; others gain nothing, as convolutions, and then a batch only makes its first row wait.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wearcast.serving.session import Session
+
+# Chosen: rates that are nearer to each other than this differ by the noise of the measurement.
+_NOISE = 1.1
+# Chosen: long enough to tell twice from once, short enough that loading stays a matter of seconds.
+_MEASURE_S = 0.03
+_LEAST_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a run at each frozen batch size takes while all workers do the same.
+
+    run_s: seconds, by batch size.
+    """
+
+    run_s: dict[int, float]
+    workers: int
+
+    @cached_property
+    def batches(self) -> bool:
+        """Whether rows are run together."""
+        return self._gain >= _NOISE
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The batch sizes that are used, rising."""
+        return sorted(self.run_s) if self.batches else [min(self.run_s)]
+
+    @cached_property
+    def rows_per_s(self) -> float:
+        """What all workers together can do."""
+        return self.workers * max(self._rate(size) for size in self.sizes)
+
+    @property
+    def text(self) -> str:
+        """The same in words.
+
+        >>> Policy({1: 0.001, 32: 0.016}, workers=2).text
+        'up to 32 rows together, 2.0 times the rows/s of 1'
+        >>> Policy({1: 0.001, 32: 0.04}, workers=2).text
+        'rows by 1, as more together give 0.8 times the rows/s'
+        """
+        if len(self.run_s) == 1:
+            return f"rows by {min(self.run_s)}, the only batch size"
+        if self.batches:
+            return f"up to {max(self.sizes)} rows together, {self._words} of {min(self.sizes)}"
+        return f"rows by {min(self.run_s)}, as more together give {self._words}"
+
+    def choose_size(self, waiting: int) -> int:
+        """The frozen batch size that answers most rows a second of those that wait.
+
+        Between equals the largest, as each run costs something beside its time in ONNX Runtime.
+
+        >>> policy = Policy({1: 0.001, 8: 0.004, 32: 0.016}, workers=2)
+        >>> [policy.choose_size(waiting) for waiting in (1, 5, 9, 40)]
+        [1, 8, 8, 32]
+        """
+        rates = {size: min(waiting, size) / self.run_s[size] for size in self.sizes}
+        best = max(rates.values())
+        return max(size for size, rate in rates.items() if rate * _NOISE >= best)
+
+    @cached_property
+    def _gain(self) -> float:
+        """Rows a second at the best larger batch size, in multiples of those at the smallest."""
+        smallest, *larger = sorted(self.run_s)
+        return max(map(self._rate, larger), default=0.0) / self._rate(smallest)
+
+    @property
+    def _words(self) -> str:
+        return f"{self._gain:.1f} times the rows/s"
+
+    def _rate(self, size: int) -> float:
+        return size / self.run_s[size]
+
+
+def measure_policy(sessions: Sequence[Session]) -> Policy:
+    """Time runs of the golden cases at each batch size, on all workers' sessions at once."""
+    windows, minutes = sessions[0].golden_input()
+    run_s = {}
+    with ThreadPoolExecutor(len(sessions)) as threads:
+        for size in sessions[0].contract.batch_sizes:
+            inputs = [_repeat(item, size) for item in (windows, minutes) if item is not None]
+            times = threads.map(_time_run, sessions, [inputs] * len(sessions))
+            run_s[size] = statistics.median(times)
+    return Policy(run_s, len(sessions))
+
+
+def _repeat(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    return rows[np.arange(size) % len(rows)]
+
+
+def _time_run(session: Session, inputs: list[NDArray[np.float32]]) -> float:
+    """Seconds of one run: the best of some, as other programs can only slow it down.
+
+    Of this thread's own time, in which the whole run happens: by the clock on the wall a busy
+    machine would let long runs look worse than short ones.
+    """
+    session.run_batch(inputs)
+    times: list[float] = []
+    end_s = time.perf_counter() + _MEASURE_S
+    while len(times) < _LEAST_RUNS or time.perf_counter() < end_s:
+        start_s = time.thread_time()
+        session.run_batch(inputs)
+        times.append(time.thread_time() - start_s)
+    return min(times)
