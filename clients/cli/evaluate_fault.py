@@ -57,7 +57,7 @@ def fault(
     \b
     Example:
       wearcast evaluate fault --data cwru --hold-out size --bearing 9:7.94:39.04 --out out
-      wearcast evaluate fault --data rotor --hold-out unit --shaft-rpm 1620 --model spectral
+      wearcast evaluate fault --data rotor --hold-out unit --shaft-rpm 1755 --model spectral
 
     Everything that is fitted or chosen is so without what is left out. Beside the models stands a
     random forest on common features.

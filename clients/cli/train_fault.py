@@ -55,7 +55,7 @@ def fault(
     \b
     Example:
       wearcast train fault --data cwru --bearing 9:7.94:39.04 --by size --out bearing-fault.pth
-      wearcast train fault --data rotor/A --shaft-rpm 1620 --out rotor-fault.pth
+      wearcast train fault --data rotor/A --shaft-rpm 1755 --out rotor-fault.pth
 
     spectral takes windows of the raw signal, whatever the gain of the sensors, and says "unknown"
     of what is unlike the training. How good it is on other machines, `wearcast evaluate fault`
