@@ -25,6 +25,7 @@ def _check_address(_context: click.Context, _option: click.Parameter, address: s
 def make_out(
     _context: click.Context, _option: click.Parameter, directory: Path | None
 ) -> Path | None:
+    """The folder, made and writable."""
     # Before the work, not after it: nobody wants to hear at its end that nothing can be written.
     if directory is not None:
         make_folder(directory)
