@@ -31,6 +31,8 @@ _WINDOWS_A_RECORDING = 8
 _MOST_FOLDS = 10
 _TIME_FOLDS = 5
 _DESCRIBED_AT_ONCE = 16
+# Of a recording that are learned from, evenly spread: neighbours share most of their samples.
+_MOST_WINDOWS = 64
 # What a window is left out by in folds, the first of these that can be.
 _CONDITIONS = ("unit", "size", "load", "speed", RECORDING)
 
@@ -199,17 +201,20 @@ def _make_lesson(
     config: SpectralConfig,
     by: str | None,
 ) -> tuple[Lesson, str]:
-    """All windows of all recordings, described; and what folds leave out."""
+    """Windows of all recordings, described; and what folds leave out."""
     by, places = _find_folds(vibrations, by)
     describer = Spectral(config).eval()
     parts: list[tuple[NDArray[Any], ...]] = []
     for number, vibration in enumerate(vibrations):
         windows = cut_windows(vibration.values, config.sequence, config.window)
+        count = len(windows)
+        fold = np.full(count, places[number]) if places else _cut_time(count, config.sequence)
+        kept = np.unique(np.linspace(0, count - 1, _MOST_WINDOWS).round().astype(np.int64))
+        windows, fold = windows[torch.from_numpy(kept)], fold[kept]
         with torch.no_grad():
             said = [describer.describe(part) for part in torch.split(windows, _DESCRIBED_AT_ONCE)]
         described = (torch.cat(part).double().numpy() for part in zip(*said, strict=True))
         count = len(windows)
-        fold = np.full(count, places[number]) if places else _cut_time(count, config.sequence)
         fault = np.full(count, faults.index(vibration.fault))
         parts.append((*described, fault, np.full(count, number), fold))
     return Lesson(*map(np.concatenate, zip(*parts, strict=True))), by
