@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wearcast.signals.vibration.gear_csv import COLUMNS
+from wearcast.signals.vibration.vibration import Vibration
+from wearcast.training.forecast.gear_block import GearRows, make_block
 
 SPEEDS = (8.33, 25.0, 40.0)
 LOADS = (0.0, 80.0)
@@ -65,3 +67,19 @@ def write_gear(
         ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
+
+
+def as_vibration(values: np.ndarray, speed: str = "8.33", load: str = "0") -> Vibration:
+    return Vibration(
+        name=f"no_fault-{speed}-{load}",
+        channels=("sensor1", "sensor2"),
+        units=("V", "V"),
+        sample_rate_hz=5_000.0,
+        values=values.T.astype(np.float32),
+        fault="no fault",
+        conditions={"speed": speed, "load": load},
+    )
+
+
+def small_block(rows: int = 1_000) -> GearRows:
+    return make_block(as_vibration(make_sensors(rows, 8.33, 0.0)))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import make_checkpoint
+from gear_files import small_block
 from machines import SETTINGS, make_machines
 from rotor_instants import make_rotor
 
@@ -13,6 +14,7 @@ from wearcast.training.checkpoint import Checkpoint, save_checkpoint
 from wearcast.training.fault.part_d import InstantFitting, train_instants
 from wearcast.training.fault.spectral import GROUPS
 from wearcast.training.fault.spectral_train import train_spectral
+from wearcast.training.forecast.gear_train import train_gear
 from wearcast.training.forecast.train import ForecastSettings, train_forecast
 
 MODELS = Path(wearcast.__file__).parent / "models"
@@ -45,7 +47,7 @@ def train_a_little(architecture: str) -> Checkpoint:
 
 @pytest.fixture(
     scope="session",
-    params=[*BUNDLED, *FRESH, *FORECASTERS, *INSTANTS, "spectral"],
+    params=[*BUNDLED, *FRESH, *FORECASTERS, *INSTANTS, "spectral", "gear-lstm"],
     ids=lambda case: "-".join(Path(case).parts[-2:]),
 )
 def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -60,6 +62,8 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         # Here it looks at everything; the bundled one looks at the envelope alone.
         settings = replace(SETTINGS, look=GROUPS)
         checkpoint = train_spectral(make_machines("ABC"), settings).checkpoint
+    elif request.param == "gear-lstm":
+        checkpoint = train_gear(small_block(), hidden=16, epochs=2).checkpoint
     elif request.param in INSTANTS:
         fitting = InstantFitting(epochs=3)
         checkpoint = train_instants(make_rotor(), request.param, fitting=fitting).checkpoint

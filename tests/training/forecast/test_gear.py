@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from gear_files import FIRST, FIRST_SCALED, make_first_block, make_sensors, write_gear
+from gear_files import (
+    FIRST,
+    FIRST_SCALED,
+    as_vibration,
+    make_first_block,
+    make_sensors,
+    small_block,
+    write_gear,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +27,6 @@ from wearcast.serving.session import open_session
 from wearcast.signals.errors import InputError
 from wearcast.signals.rows import Rows
 from wearcast.signals.vibration.gear_csv import read_gear
-from wearcast.signals.vibration.vibration import Vibration
 from wearcast.training.architectures import build
 from wearcast.training.checkpoint import load_checkpoint, save_checkpoint
 from wearcast.training.forecast.conformal import measure_coverage
@@ -48,22 +55,6 @@ from wearcast.training.forecast.gear_train import (
     train_gear,
 )
 from wearcast.training.forecast.model import predict_windows
-
-
-def as_vibration(values: np.ndarray, speed: str = "8.33", load: str = "0") -> Vibration:
-    return Vibration(
-        name=f"no_fault-{speed}-{load}",
-        channels=("sensor1", "sensor2"),
-        units=("V", "V"),
-        sample_rate_hz=5_000.0,
-        values=values.T.astype(np.float32),
-        fault="no fault",
-        conditions={"speed": speed, "load": load},
-    )
-
-
-def small_block(rows: int = 1_000) -> GearRows:
-    return make_block(as_vibration(make_sensors(rows, 8.33, 0.0)))
 
 
 def train_small(block: GearRows | None = None, *, epochs: int = 3, seed: int = 0) -> TrainedGear:
