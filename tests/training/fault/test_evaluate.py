@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from cwru_data import CWRU_BEARING, find_cwru
@@ -14,9 +16,10 @@ from wearcast.training.fault.evaluate import (
 )
 from wearcast.training.fault.evaluation_report import report_evaluation, summarize_evaluation
 from wearcast.training.fault.forest import describe_windows
-from wearcast.training.fault.part_d import InstantFitting
+from wearcast.training.fault.part_d import InstantFitting, TrainedInstants, train_instants
 from wearcast.training.fault.report import LEAKY
 from wearcast.training.fault.spectral_train import SpectralSettings
+from wearcast.training.loss import MemberEpoch
 
 FAST = EvaluationSettings(SETTINGS, InstantFitting(epochs=2))
 
@@ -46,16 +49,44 @@ def test_every_model_is_scored_on_every_unit_left_out() -> None:
 
 
 def test_what_is_held_out_changes_no_model() -> None:
-    """With the readings of unit B replaced by noise, the answers about A stay."""
+    """With one recording of unit A replaced by noise, the answers about its others stay."""
     recordings = make_machines("AB")
     one = evaluate_fault(recordings, ("spectral", FOREST), "unit", FAST)
-    for vibration in recordings[:3]:
-        vibration.values[:] = np.random.default_rng(1).standard_normal(vibration.values.shape)
+    changed = recordings[1].values
+    changed[:] = np.random.default_rng(1).standard_normal(changed.shape)
     other = evaluate_fault(recordings, ("spectral", FOREST), "unit", FAST)
+    kept = [FAULTS.index(recordings[0].fault), FAULTS.index(recordings[2].fault)]
     for model in ("spectral", FOREST):
-        # Trained on B alone, and tested on A, which is noise now.
-        assert one.folds[model]["A"].nll != other.folds[model]["A"].nll
+        # Trained on B alone, and tested on A, a third of which is noise now.
+        before, after = one.folds[model]["A"], other.folds[model]["A"]
+        assert before.nll != after.nll
+        np.testing.assert_array_equal(before.confusion[kept], after.confusion[kept])
         assert one.histories[model]["A"] == other.histories[model]["A"]
+        # And trained on A, tested on B: another model.
+        assert one.folds[model]["B"].nll != other.folds[model]["B"].nll
+
+
+def test_ctrl_c_scores_no_half_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ctrl-C cut short would stand in the table as if it had been fitted to its end."""
+    epochs = []
+
+    def interrupt(epoch: MemberEpoch) -> None:
+        epochs.append(epoch)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    def train(*arguments: Any, on_epoch: Any, **settings: Any) -> TrainedInstants:
+        def note(epoch: MemberEpoch) -> None:
+            on_epoch(epoch)
+            interrupt(epoch)
+
+        return train_instants(*arguments, on_epoch=note, **settings)
+
+    monkeypatch.setattr("wearcast.training.fault.evaluate.train_instants", train)
+    told: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_fault(make_machines(), ("dnn",), "unit", FAST, on_fold=lambda: told.append(1))
+    assert (len(epochs), told) == (2, [])
 
 
 def test_the_forest_is_shown_what_everybody_computes() -> None:
