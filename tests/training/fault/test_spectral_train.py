@@ -38,6 +38,13 @@ def test_the_same_recordings_give_the_same_weights() -> None:
         assert torch.equal(values, other.state_dict[name])
 
 
+def make_dead() -> list[Vibration]:
+    """The second sensor of one recording gives nothing."""
+    recordings = make_machines()
+    recordings[2].values[1] = 0.25
+    return recordings
+
+
 def make_conditions(**values: list[str]) -> list[Vibration]:
     """Machines A to D; each with the given conditions, one value a unit."""
     recordings = []
@@ -56,7 +63,7 @@ def make_conditions(**values: list[str]) -> list[Vibration]:
         ({"load": list("0011"), "speed": list("0123")}, "speed", "speed"),
         ({"load": list("0000"), "size": list("1122")}, "load", "size"),
         ({}, None, "recording"),
-        ({}, "unit", "recording"),
+        ({}, "recording", "recording"),
     ],
 )
 def test_folds_leave_out_what_can_be_left_out(
@@ -66,9 +73,30 @@ def test_folds_leave_out_what_can_be_left_out(
     assert trained.checkpoint.training["folds_by"] == expected
 
 
+def test_parts_of_one_recording_are_left_out_together() -> None:
+    """Two files of each recording: folds by the files would have a part of it on both sides."""
+    pieces = [
+        replace(it, name=f"{it.name}{end}", conditions={"recording": it.name})
+        for it in make_machines("A")
+        for end in "12"
+    ]
+    # Each fault has one recording, which no fold by recordings can leave out.
+    assert train_spectral(pieces, SETTINGS).checkpoint.training["folds_by"] == "time"
+
+
 def test_one_recording_a_fault_is_cut_in_time() -> None:
     trained = train_spectral(make_machines("A"), SETTINGS)
     assert trained.checkpoint.training["folds_by"] == "time"
+
+
+def test_the_shortest_recording_that_can_be_cut_in_time() -> None:
+    trained = train_spectral(make_machines("A", samples=23 * 256), SETTINGS)
+    assert trained.checkpoint.training["choice"]["loss"] > 0
+
+
+def test_a_group_that_is_named_twice_is_looked_at_once() -> None:
+    trained = train_spectral(make_machines(), replace(SETTINGS, look=("orders", "orders")))
+    assert trained.checkpoint.training["choice"]["look"] == ("orders",)
 
 
 def test_two_folds_choose_no_groups() -> None:
@@ -103,6 +131,23 @@ def test_the_speed_is_the_mean_of_the_recordings() -> None:
         (make_machines(), replace(SETTINGS, shaft_hz=None), "shaft_hz: expected a speed"),
         (make_machines(), replace(SETTINGS, window=300), "settings: expected sizes that fit"),
         (make_machines(), SpectralSettings(shaft_hz=25.0, orders={"x": 30.0}), "half the sample"),
+        (make_machines(), SpectralSettings(look=("bands", "orders")), "look: .* got orders"),
+        (
+            make_machines(),
+            replace(SETTINGS, look=("envelope",), orders={"x": 18.0}),
+            "look: .* got envelope",
+        ),
+        (
+            make_machines(),
+            replace(SETTINGS, by="siez"),
+            "A-normal: condition: expected one of recording, unit, got siez",
+        ),
+        (make_dead(), SETTINGS, "A-looseness: s2: expected readings that change, got 0.25"),
+        (
+            make_machines("A", samples=23 * 256 - 1),
+            SETTINGS,
+            "samples: expected 5888 or more, as there are no other recordings .* got 5887",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(
