@@ -45,7 +45,7 @@ def read_rigs(folders: Sequence[Path]) -> list[Vibration]:
 
     Raises:
         InputError: a folder without a file, or twice; a file that is not as it should be; a
-            recording without a fault.
+            recording without a fault, or of a shaft that stands.
     """
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
@@ -59,6 +59,8 @@ def read_rigs(folders: Sequence[Path]) -> list[Vibration]:
             if not vibration.fault:
                 raise InputError(vibration.name, "a fault", "none")
             conditions = vibration.conditions
+            if not float(conditions["speed"]) > 0:
+                raise InputError(f"speed of {name}/{vibration.name}", "over 0", conditions["speed"])
             both = f"{conditions['speed']}, {conditions['load']}"
             vibrations.append(
                 replace(

@@ -5,7 +5,7 @@ Speed and load are never inputs: they are what is held out, or what is asked for
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from wearcast.training.gear.examples import (
     cut_examples,
     list_faults,
 )
-from wearcast.training.gear.ways import Array, Classifier, Regressor
+from wearcast.training.gear.ways import Answer, Array, Classifier, Regressor
 
+Taught = TypeVar("Taught")
 SAME = "none: later in the same recording"
 # Of a recording, so much at its beginning teaches where its end is tested. Chosen.
 _SAME_SHARE = 0.6
@@ -149,14 +150,29 @@ def _classify(
 ) -> ClassResult:
     truth = [test.faults for _, test in tested]
     ways, by_value = {}, {}
-    for name, classifier in classifiers.items():
-        said = [classifier(training, len(faults))(test) for training, test in tested]
+    for name, said in _answer_all(tested, classifiers, lambda _: len(faults)).items():
         ways[name] = score_faults(np.concatenate(truth), np.concatenate(said), faults)
         by_value[name] = [
             score_faults(labels, part, faults).macro_f1
             for labels, part in zip(truth, said, strict=True)
         ]
     return ClassResult(held_out, values, ways, by_value)
+
+
+def _answer_all(
+    tested: Sequence[tuple[Examples, Examples]],
+    ways: Mapping[str, Callable[[Examples, Taught], Answer]],
+    teach: Callable[[Examples], Taught],
+) -> dict[str, list[Array]]:
+    """What each way says of each test, by name; all of them on one split before the next.
+
+    So what several of them compute of the same examples is still kept.
+    """
+    said: dict[str, list[Array]] = {name: [] for name in ways}
+    for training, test in tested:
+        for name, way in ways.items():
+            said[name].append(way(training, teach(training))(test))
+    return said
 
 
 def _regress(
@@ -167,8 +183,8 @@ def _regress(
 ) -> NumberResult:
     truth = np.concatenate([_numbers(test, target) for _, test in tested])
     ways = {}
-    for name, regressor in regressors.items():
-        said = [regressor(training, _numbers(training, target))(test) for training, test in tested]
+    said_by_way = _answer_all(tested, regressors, lambda training: _numbers(training, target))
+    for name, said in said_by_way.items():
         errors = np.concatenate(said) - truth
         ways[name] = Errors(
             mae=float(np.abs(errors).mean()), rmse=float(np.sqrt(np.mean(errors**2)))

@@ -12,7 +12,7 @@ from wearcast.signals.errors import InputError
 from wearcast.signals.vibration.vibration import Vibration
 from wearcast.training.gear.examples import SPEED_AND_LOAD, WINDOW, cut_examples, read_rigs
 from wearcast.training.gear.tasks import SAME, evaluate_tasks, list_splits, split_in_time
-from wearcast.training.gear.ways import list_classifiers, list_regressors
+from wearcast.training.gear.ways import _levels, _shapes, list_classifiers, list_regressors
 
 FAULTS = ("missing tooth", "no fault")
 # One window to learn from, one between, and at least one to test.
@@ -115,6 +115,24 @@ def test_what_is_there_to_be_learned_is_learned_beyond_the_trivial(results):
     assert "load with load held out" in results.left_out
     # The mean of two loads is as far from either; each window is off by half their distance.
     assert numbers["load", "speed"]["mean"] == (40.0, 40.0)
+
+
+def test_what_several_ways_look_at_is_computed_once():
+    caches = (_shapes, _levels)
+    for cache in caches:
+        cache.cache_clear()
+    got = evaluate_tasks(VIBRATIONS, list_classifiers(), list_regressors())
+    folds = {item.held_out: len(item.values) for item in got.classes}
+    # Logistic and forest, and ridge and forest; of each fold what teaches and what is tested.
+    assert _shapes.cache_info().misses == 2 * sum(folds.values())
+    asked = [folds[item.held_out] for item in got.numbers]
+    assert _levels.cache_info().misses <= 2 * sum(asked)
+
+
+def test_a_shaft_that_stands_has_no_orders(tmp_path: Path):
+    write_gear(tmp_path / "no_fault.csv", rows=5 * WINDOW, speeds=(0.0,), loads=(0.0,), seed=1)
+    with pytest.raises(InputError, match=r"speed of .*no_fault-0-0: expected over 0, got 0"):
+        read_rigs([tmp_path])
 
 
 def test_each_way_answers_the_same_windows_and_sees_no_tested_one():
