@@ -59,7 +59,7 @@ def fault(
 
     spectral takes windows of the raw signal, whatever the gain of the sensors, and says "unknown"
     of what is unlike the training. How good it is on other machines, `wearcast evaluate fault`
-    tells. Ctrl-C keeps the best weights so far.
+    tells. Ctrl-C keeps the best weights so far of the others; spectral takes seconds and has none.
     """
     from wearcast.training.checkpoint import name_data, save_checkpoint  # noqa: PLC0415
     from wearcast.training.fault.part_d import InstantFitting, train_instants  # noqa: PLC0415
