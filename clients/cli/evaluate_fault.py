@@ -121,7 +121,7 @@ def fault(
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
     }
-    title = f"# fault, {data.name}, {hold_out} held out" + (f": {note}" if note else "")
+    title = f"# fault, {data.resolve().name}, {hold_out} held out" + (f": {note}" if note else "")
     parts = report_evaluation(result, hold_out)
     machine = describe_machine(libraries)
     text = "\n\n".join([title, machine, *parts, *map(str, costs)]) + "\n"

@@ -93,7 +93,7 @@ def fault(
             interrupted = instants.interrupted
             tested = summarize_scores(instants.score_test())
     with measure("write", costs):
-        checkpoint = name_data(checkpoint, data.name, note)
+        checkpoint = name_data(checkpoint, data.resolve().name, note)
         save_checkpoint(out, checkpoint)
         write_loss(out.with_suffix(".loss.csv"), history)
         plot_loss(out.with_suffix(".loss.png"), history, "cross-entropy")
