@@ -89,9 +89,11 @@ def _draw_spectra(
     end_s = (explanation.sequence + 1) * contract.hop_s
     begin_s = end_s - explanation.values.shape[1] / explanation.sample_rate_hz
     unit = _format_unit(contract)
+    # Of a very slow shaft there is no band: a window has no turn of it.
+    envelope_hz = float(explanation.envelope_bands_hz.max(initial=0.0))
     for axes, in_envelope, shown, highest_hz in (
         (middle, False, explanation.values, explanation.sample_rate_hz / 2),
-        (lower, True, envelope(explanation.values), float(explanation.envelope_bands_hz[-1, 1])),
+        (lower, True, envelope(explanation.values), envelope_hz or explanation.sample_rate_hz / 2),
     ):
         own = [mark for mark in marks if mark.in_envelope == in_envelope]
         _draw_spectrum(axes, shown, explanation.sample_rate_hz, highest_hz, contract)

@@ -1,9 +1,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from running import RunningServer, running_server
 from tiny import write_tiny_model
+
+# No test asserts a time: the machine may be busy.
+hypothesis.settings.register_profile("wearcast", deadline=None)
+hypothesis.settings.load_profile("wearcast")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from wearcast.signals.errors import ArtefactError
 _RUL = "wearcast.training.rul"
 _FORECAST = "wearcast.training.forecast"
 _OUTLIER = "wearcast.training.outlier"
+_INSTANTS = "wearcast.training.fault.instants"
 # Where each architecture lives: module, configuration, model. Imported only when it is built.
 ARCHITECTURES = {
     "cnn-lstm": (f"{_RUL}.cnn_lstm", "CnnLstmConfig", "CnnLstm"),
@@ -18,7 +19,12 @@ ARCHITECTURES = {
     "linear": (f"{_FORECAST}.linear", "LinearConfig", "Linear"),
     "lstm": (f"{_FORECAST}.lstm", "LstmConfig", "Lstm"),
     "hybrid": (f"{_FORECAST}.hybrid", "HybridConfig", "Hybrid"),
+    "gear-lstm": (f"{_FORECAST}.gear", "GearLstmConfig", "GearLstm"),
     "outlier": (f"{_OUTLIER}.model", "OutlierConfig", "OutlierModel"),
+    "spectral": ("wearcast.training.fault.spectral", "SpectralConfig", "Spectral"),
+    "dnn": (_INSTANTS, "InstantConfig", "Dnn"),
+    "cnn": (_INSTANTS, "InstantConfig", "Cnn"),
+    "rnn": (_INSTANTS, "InstantConfig", "Rnn"),
 }
 
 

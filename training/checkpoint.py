@@ -26,10 +26,10 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A trained model and all that export needs to know about it.
 
     kind: what it answers: rul, forecast, outlier or fault; the part of that name says how.
-    channels: pairs (name, unit). window: samples a channel and block. hop_s: seconds from one block to the next.
-    sequence: blocks in a window. center, scale: for each channel a typical reading and spread in
-    its unit, which golden cases are drawn with. time_zone, every_s, missing, partial: as in
-    `wearcast.signals.contract.Contract`. training: a summary for people.
+    channels: pairs (name, unit). window: samples a channel and block. hop_s: seconds from one block
+    to the next. sequence: blocks in a window. center, scale: for each channel a typical reading and
+    spread in its unit, which golden cases are drawn with. time_zone, every_s, missing, partial: as
+    in `wearcast.signals.contract.Contract`. training: a summary for people.
     """
 
     kind: str

@@ -57,7 +57,7 @@ def fault(
     \b
     Example:
       wearcast evaluate fault --data cwru --hold-out size --bearing 9:7.94:39.04 --out out
-      wearcast evaluate fault --data rotor --hold-out unit --shaft-rpm 1620 --model spectral
+      wearcast evaluate fault --data rotor --hold-out unit --shaft-rpm 1755 --model spectral
 
     Everything that is fitted or chosen is so without what is left out. Beside the models stands a
     random forest on common features.
@@ -121,7 +121,7 @@ def fault(
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
     }
-    title = f"# fault, {data.name}, {hold_out} held out" + (f": {note}" if note else "")
+    title = f"# fault, {data.resolve().name}, {hold_out} held out" + (f": {note}" if note else "")
     parts = report_evaluation(result, hold_out)
     machine = describe_machine(libraries)
     text = "\n\n".join([title, machine, *parts, *map(str, costs)]) + "\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from wearcast.clients.cli import options
+from wearcast.clients.cli import gear_forecast, options
 from wearcast.clients.cli.durations import DURATION, duration
 from wearcast.clients.cli.progress import open_progress
 
@@ -28,7 +28,7 @@ def _read_window(_context: click.Context, _option: click.Parameter, text: str) -
 @click.command("forecast")
 @click.option(
     "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="The plant's record: a time and a column for each channel.",
+    help="The plant's record: a time and a column for each channel. Or a gear file.",
 )  # fmt: skip
 @click.option(
     "--ett", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -43,8 +43,12 @@ def _read_window(_context: click.Context, _option: click.Parameter, text: str) -
     help="A column that is looked at besides the targets.",
 )  # fmt: skip
 @click.option(
-    "--model", "models", multiple=True, type=click.Choice([*_MODELS, "all"]), default=("linear",),
-    show_default=True, help="A kind of model; may be given several times.",
+    "--model", "models", multiple=True, type=click.Choice([*_MODELS, "all", gear_forecast.MODEL]),
+    help="A kind of model; may be given several times. Else linear, or gear-lstm for a gear file.",
+)  # fmt: skip
+@click.option(
+    "--block", "blocks", multiple=True, type=click.IntRange(min=0), metavar="N",
+    help="Of a gear file: only this block, from 0; may be given several times.",
 )  # fmt: skip
 @click.option(
     "--variant", type=click.Choice(["both", "direct", "recursive"]), default="both",
@@ -98,10 +102,12 @@ def _read_window(_context: click.Context, _option: click.Parameter, text: str) -
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Write table.md there; of a plant also NAME.png, residuals.csv and loss.csv.",
 )  # fmt: skip
+@options.note
 @options.as_json
 def forecast(
     *, data: Path | None, ett: Path | None, targets: Texts, channels: Texts, models: Texts,
-    variant: str, daily: bool, out: Path | None, as_json: bool, seed: int, **chosen: Any,  # noqa: ANN401
+    blocks: tuple[int, ...], variant: str, daily: bool, out: Path | None, note: str | None,
+    as_json: bool, seed: int, **chosen: Any,  # noqa: ANN401
 ) -> None:  # fmt: skip
     """Measure forecasts on the last part of a record, beside what needs no model.
 
@@ -110,6 +116,7 @@ def forecast(
       wearcast evaluate forecast --data plant.csv --target flow_rate --model all --out out
       wearcast evaluate forecast --data plant.csv --target flow_rate --daily --out out
       wearcast evaluate forecast --ett DIR_WITH_ETT --out out
+      wearcast evaluate forecast --data no_fault.csv --model gear-lstm --out out
 
     Each model is trained on the first parts. Persistence, the same time a day and a week before,
     and what is usual at that time stand beside it, all on the same values.
@@ -119,10 +126,19 @@ def forecast(
 
     from wearcast.training.resources import describe_machine  # noqa: PLC0415
 
+    if gear_forecast.wants_gear(data, models):
+        gear_forecast.evaluate(
+            cast("Path", data), out, blocks=blocks, epochs=chosen["epochs"], seed=seed, note=note,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    if blocks:
+        text = "--block is for a gear file alone"
+        raise click.UsageError(text)
     costs: list[StepCost] = []
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    kinds = _MODELS if "all" in models else tuple(dict.fromkeys(models))
+    kinds = _MODELS if "all" in models else tuple(dict.fromkeys(models or _MODELS[:1]))
     if ett is not None and data is None and not targets:
         title = "forecast, ETTh1 and ETTm1"
         facts, parts = _judge_ett(ett, tuple(it for it in kinds if it in _ETT_MODELS), seed, costs)
@@ -143,7 +159,7 @@ def forecast(
         text = "expected --data and --target, or --ett alone"
         raise click.UsageError(text)
     machine = describe_machine({"torch": str(torch.__version__), "numpy": np.__version__})
-    text = "\n\n".join(["# " + title, machine, *parts]) + "\n"
+    text = "\n\n".join(["# " + title, *([note] if note else []), machine, *parts]) + "\n"
     if out is not None:
         (out / "table.md").write_text(text, encoding="utf-8")
     click.echo(json.dumps(facts, indent=2) if as_json else text)

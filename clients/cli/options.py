@@ -34,6 +34,14 @@ def make_out(
     return directory
 
 
+def check_name(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """The name of a folder that is made in another one, and nowhere else."""
+    if Path(name).name != name:
+        text = f"expected the name of a folder, got {name!r}"
+        raise click.BadParameter(text)
+    return name
+
+
 def spare_inputs(out: Path | None, paths: Iterable[Path]) -> None:
     """Refuse to write results into the folder of a file that is read: they would replace it.
 

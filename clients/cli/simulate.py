@@ -41,7 +41,13 @@ command.add_command(gear)
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Write DIR/NAME/acc_00001.csv and so on.",
 )  # fmt: skip
-@click.option("--name", default="Bearing1_9", show_default=True, help="Name of the bearing.")
+@click.option(
+    "--name",
+    default="Bearing1_9",
+    show_default=True,
+    callback=options.check_name,
+    help="Name of the bearing.",
+)
 @click.option(
     "--condition", type=click.IntRange(1, 3), default=BearingLife.condition, show_default=True,
     help="1: 1800 rpm, 2: 1650 rpm, 3: 1500 rpm.",
@@ -115,7 +121,13 @@ def write_bearing(folder: Path, life: BearingLife, *, stop_at: float = 1.0) -> i
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Write DIR/NAME.csv and DIR/NAME.labels.csv.",
 )  # fmt: skip
-@click.option("--name", default="plant", show_default=True, help="Name of the plant.")
+@click.option(
+    "--name",
+    default="plant",
+    show_default=True,
+    callback=options.check_name,
+    help="Name of the plant.",
+)
 @click.option(
     "--start", default=Plant.start, show_default=True, metavar="TIME",
     help="The first stamp, ISO 8601.",

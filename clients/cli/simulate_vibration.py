@@ -19,7 +19,9 @@ from wearcast.signals.vibration.rotor_csv import FAULTS as ROTOR_FAULTS
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Write DIR/UNIT/sensor1.csv to sensor4.csv.",
 )  # fmt: skip
-@click.option("--unit", default="A", show_default=True, help="Name of the pump.")
+@click.option(
+    "--unit", default="A", show_default=True, callback=options.check_name, help="Name of the pump."
+)
 @click.option(
     "--seconds", type=click.FloatRange(1, 3600), default=140.0, show_default=True,
     help="Length of each recording.",
@@ -59,7 +61,9 @@ def rotor(*, out: Path, unit: str, seconds: float, seed: int, as_json: bool) -> 
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Write DIR/NAME/no_fault.csv and so on.",
 )  # fmt: skip
-@click.option("--name", default="rig", show_default=True, help="Name of the rig.")
+@click.option(
+    "--name", default="rig", show_default=True, callback=options.check_name, help="Name of the rig."
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which rig it is."
 )

@@ -55,11 +55,11 @@ def fault(
     \b
     Example:
       wearcast train fault --data cwru --bearing 9:7.94:39.04 --by size --out bearing-fault.pth
-      wearcast train fault --data rotor/A --shaft-rpm 1620 --out rotor-fault.pth
+      wearcast train fault --data rotor/A --shaft-rpm 1755 --out rotor-fault.pth
 
     spectral takes windows of the raw signal, whatever the gain of the sensors, and says "unknown"
     of what is unlike the training. How good it is on other machines, `wearcast evaluate fault`
-    tells. Ctrl-C keeps the best weights so far.
+    tells. Ctrl-C keeps the best weights so far of the others; spectral takes seconds and has none.
     """
     from wearcast.training.checkpoint import name_data, save_checkpoint  # noqa: PLC0415
     from wearcast.training.fault.part_d import InstantFitting, train_instants  # noqa: PLC0415
@@ -93,7 +93,7 @@ def fault(
             interrupted = instants.interrupted
             tested = summarize_scores(instants.score_test())
     with measure("write", costs):
-        checkpoint = name_data(checkpoint, data.name, note)
+        checkpoint = name_data(checkpoint, data.resolve().name, note)
         save_checkpoint(out, checkpoint)
         write_loss(out.with_suffix(".loss.csv"), history)
         plot_loss(out.with_suffix(".loss.png"), history, "cross-entropy")

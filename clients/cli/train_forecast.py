@@ -1,4 +1,4 @@
-"""`wearcast train forecast`: fit a forecaster to a plant's record."""
+"""`wearcast train forecast`: fit a forecaster to a plant's record, or to a gear file."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 import msgspec
 
-from wearcast.clients.cli import options
+from wearcast.clients.cli import gear_forecast, options
 from wearcast.clients.cli.durations import DURATION, duration
 from wearcast.clients.cli.progress import open_progress
 
@@ -21,7 +21,7 @@ _DAY_S = 86_400.0
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The plant's record: a time and a column for each channel.",
+    help="The plant's record: a time and a column for each channel. Or a gear file.",
 )
 @click.option(
     "--out",
@@ -34,9 +34,8 @@ _DAY_S = 86_400.0
     "--target",
     "targets",
     multiple=True,
-    required=True,
     metavar="NAME",
-    help="A column to forecast; may be given several times.",
+    help="A column to forecast; may be given several times. A gear file has its own.",
 )
 @click.option(
     "--channel",
@@ -48,10 +47,14 @@ _DAY_S = 86_400.0
 @click.option(
     "--model",
     "architecture",
-    type=click.Choice(["linear", "lstm", "hybrid"]),
-    default="linear",
-    show_default=True,
-    help="The kind of model.",
+    type=click.Choice(["linear", "lstm", "hybrid", gear_forecast.MODEL]),
+    help=f"The kind of model; else linear, and {gear_forecast.MODEL} for a gear file.",
+)
+@click.option(
+    "--block",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of a gear file: the block to fit to, from 0, which is the default.",
 )
 @click.option(
     "--recursive/--direct",
@@ -151,8 +154,9 @@ _DAY_S = 86_400.0
 @options.note
 @options.as_json
 def forecast(
-    *, data: Path, out: Path, targets: Texts, channels: Texts, architecture: str, recursive: bool,
-    step_s: float, window: str, horizons_s: tuple[float, ...], mean_s: float,
+    *, data: Path, out: Path, targets: Texts, channels: Texts, architecture: str | None,
+    block: int | None, recursive: bool, step_s: float, window: str,
+    horizons_s: tuple[float, ...], mean_s: float,
     every_s: float | None, quantiles: tuple[float, ...], calendar: str | None,
     units: dict[str, str], time_zone: str, split: tuple[int, ...], epochs: int | None, seed: int,
     note: str | None, as_json: bool,
@@ -165,11 +169,24 @@ def forecast(
         --out forecast.pth
       wearcast train forecast --data plant.csv --target flow_rate --model hybrid \\
         --horizon 10min --horizon 1h --mean 1min --every row --out minutes.pth
+      wearcast train forecast --data no_fault.csv --model gear-lstm --block 0 --out gear.pth
 
     Without other wishes: each hour, from the last hour's 60 minutes, the mean of the same hour 1 to
     7 days ahead, with quantiles. The last part of the record is not looked at. Ctrl-C keeps the
     best weights so far of a network.
+
+    A gear file is known by its header. Its model says what sensor2 reads one row ahead, and the
+    error on the block's test part is printed.
     """
+    if gear_forecast.wants_gear(data, [architecture] if architecture else []):
+        gear_forecast.train(
+            data, out, block=block or 0, epochs=epochs, seed=seed, note=note, as_json=as_json
+        )
+        return
+    if not targets or block is not None:
+        text = "expected --target, and no --block" if block is not None else "expected --target"
+        raise click.UsageError(text)
+    architecture = architecture or "linear"
     from wearcast.signals.cleaning import load_rows  # noqa: PLC0415
     from wearcast.training.checkpoint import name_data, save_checkpoint  # noqa: PLC0415
     from wearcast.training.forecast.config import Calendar  # noqa: PLC0415

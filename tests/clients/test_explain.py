@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from tiny_fault import (
     CONTRACT,
     FAULTS,
@@ -27,6 +28,8 @@ from wearcast.clients.occlusion import (
     flatten_envelope_bands,
     make_bands,
 )
+from wearcast.clients.plot_fault import draw_diagnosis
+from wearcast.clients.results import Result
 from wearcast.serving.models import open_model
 from wearcast.signals.contract import Contract, FaultPart
 from wearcast.signals.estimate import Estimate
@@ -135,6 +138,20 @@ def test_the_window_is_the_one_that_the_newest_diagnosis_is_likeliest_in() -> No
     assert (explanation.fault, explanation.sequence) == ("looseness", best.sequence)
     own = [block.values for block in blocks[best.sequence - 1 : best.sequence + 1]]
     np.testing.assert_array_equal(explanation.values, np.concatenate(own, axis=1))
+
+
+def test_of_a_shaft_too_slow_for_a_window_the_whole_envelope_is_drawn() -> None:
+    part = msgspec.structs.replace(CONTRACT.fault, shaft_hz=0.01)
+    contract = msgspec.structs.replace(CONTRACT, fault=part)
+    blocks = list(cut_blocks(vibration_of(["looseness"], seconds=1.0), contract))
+    score = scorer(answer_fault, contract)
+    estimates = list(score(blocks))
+    explanation = explain(blocks, estimates, contract, score)
+    assert explanation is not None
+    assert len(explanation.envelope_bands_hz) == 0
+    figure = Figure()
+    draw_diagnosis(figure, Result("fan", contract, estimates, [], explanation=explanation))
+    assert figure.axes[3].get_xlim() == (0, RATE_HZ / 2)
 
 
 def test_an_unknown_window_has_its_likeliest_fault_explained() -> None:

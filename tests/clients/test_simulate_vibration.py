@@ -85,3 +85,11 @@ def test_help_starts_with_an_example_and_says_simulated(verb: str) -> None:
     text = run(verb, "--help").stdout
     assert text.index("Example") < text.index("Options:")
     assert "simulated" in text
+
+
+@pytest.mark.parametrize("name", ["../A", "", "a/b", "."])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    result = run("rotor", "--out", tmp_path / "data", "--unit", name)
+    assert result.exit_code == 2
+    assert "expected the name of a folder" in result.output
+    assert list(tmp_path.iterdir()) == []

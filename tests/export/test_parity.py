@@ -19,7 +19,7 @@ from wearcast.export.parity import (
 from wearcast.signals.clock import minutes_of_week
 from wearcast.signals.contract import CONTRACT_KEY, Contract
 from wearcast.signals.errors import ArtefactError
-from wearcast.signals.estimate import Estimate, Forecast, RemainingLife
+from wearcast.signals.estimate import Estimate, FaultDiagnosis, Forecast, RemainingLife
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.signals.series import Block
 from wearcast.training.checkpoint import load_checkpoint
@@ -93,6 +93,9 @@ def read_outputs(estimate: Estimate, contract: Contract) -> list[Array]:
             )
             for name in contract.forecast.targets
         ]
+    if isinstance(answer, FaultDiagnosis):
+        probability = np.array([value for _, value in answer.probabilities])
+        return [probability] if answer.novelty is None else [probability, np.array(answer.novelty)]
     causes = ("", *contract.outlier.causes)
     return [
         np.array([np.nan if it.value is None else it.value for it in answer.stages]),

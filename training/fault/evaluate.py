@@ -192,6 +192,8 @@ def _answer(
     trained = train_instants(
         split.training, model, fitting=settings.fitting, seed=settings.seed, on_epoch=note
     )
+    if trained.interrupted:  # half a training would pass for a whole one
+        raise KeyboardInterrupt
     window = trained.model.config.window
     taught = find_faults(split.training)
     answers = []

@@ -260,6 +260,8 @@ def _fit(
             total = 0.0
             order = torch.randperm(len(labels), generator=generator)
             for places in torch.split(order, fitting.batch):
+                if len(places) == 1 < len(order):  # nothing to normalise a batch by
+                    continue
                 loss = nn.functional.cross_entropy(model.classify(values[places]), labels[places])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ from wearcast.training.checkpoint import Checkpoint
 from wearcast.training.fault.part_d import find_faults
 from wearcast.training.fault.spectral import Spectral, SpectralConfig
 from wearcast.training.fault.spectral_fit import LEAST_FOLDS, Lesson, Look, fit_spectral, list_looks
-from wearcast.training.fault.splits import RECORDING
+from wearcast.training.fault.splits import RECORDING, find_value
 from wearcast.training.loss import MemberEpoch
 
 ARCHITECTURE = "spectral"
@@ -31,6 +31,8 @@ _WINDOWS_A_RECORDING = 8
 _MOST_FOLDS = 10
 _TIME_FOLDS = 5
 _DESCRIBED_AT_ONCE = 16
+# Of a recording that are learned from, evenly spread: neighbours share most of their samples.
+_MOST_WINDOWS = 64
 # What a window is left out by in folds, the first of these that can be.
 _CONDITIONS = ("unit", "size", "load", "speed", RECORDING)
 
@@ -44,7 +46,8 @@ class SpectralSettings:
     None: the set that does best on folds left out, or all, where two folds can't tell. shaft_hz:
     nominal speed; None: none, or, where there are orders, the mean `speed` of the recordings, in
     rpm. orders: by name, in multiples of the shaft's speed. by: the condition that folds leave out;
-    None: the first of unit, size, load, speed and recording that can be, or else parts in time.
+    where it can't be, or None: the first of unit, size, load, speed and recording that can be, or
+    else parts in time.
     """
 
     window: int | None = None
@@ -72,11 +75,12 @@ def train_spectral(
     """Fit the spectral model; the same recordings and settings give the same weights.
 
     Raises:
-        InputError: fewer than two faults; recordings that don't belong together or are too short;
-            a setting that doesn't fit; orders without a speed.
+        InputError: fewer than two faults; recordings that don't belong together or are too short,
+            or a channel that never changes; a setting that doesn't fit; orders without a speed.
     """
     settings = settings or SpectralSettings()
     faults = find_faults(vibrations)
+    _check_alive(vibrations)
     config = _make_config(vibrations, len(faults), settings)
     lesson, by = _make_lesson(vibrations, faults, config, settings.by)
     history: list[MemberEpoch] = []
@@ -85,7 +89,7 @@ def train_spectral(
         history.append(epoch)
         on_epoch(epoch)
 
-    looks = list_looks(config) if settings.look is None else [settings.look]
+    looks = list_looks(config) if settings.look is None else [_check_look(settings.look, config)]
     if len(np.unique(lesson.fold[lesson.fold >= 0])) < LEAST_FOLDS:
         looks = looks[-1:]
     model, choice = fit_spectral(config, lesson, looks, note)
@@ -199,33 +203,58 @@ def _make_lesson(
     config: SpectralConfig,
     by: str | None,
 ) -> tuple[Lesson, str]:
-    """All windows of all recordings, described; and what folds leave out."""
+    """Windows of all recordings, described; and what folds leave out."""
     by, places = _find_folds(vibrations, by)
     describer = Spectral(config).eval()
     parts: list[tuple[NDArray[Any], ...]] = []
     for number, vibration in enumerate(vibrations):
         windows = cut_windows(vibration.values, config.sequence, config.window)
+        count = len(windows)
+        if not places and count < _TIME_FOLDS * config.sequence:
+            needed = ((_TIME_FOLDS + 1) * config.sequence - 1) * config.window
+            expected = f"{needed} or more, as there are no other recordings to choose by"
+            raise InputError(f"{vibration.name}: samples", expected, vibration.values.shape[1])
+        fold = np.full(count, places[number]) if places else _cut_time(count, config.sequence)
+        kept = np.unique(np.linspace(0, count - 1, _MOST_WINDOWS).round().astype(np.int64))
+        windows, fold = windows[torch.from_numpy(kept)], fold[kept]
         with torch.no_grad():
             said = [describer.describe(part) for part in torch.split(windows, _DESCRIBED_AT_ONCE)]
         described = (torch.cat(part).double().numpy() for part in zip(*said, strict=True))
         count = len(windows)
-        fold = np.full(count, places[number]) if places else _cut_time(count, config.sequence)
         fault = np.full(count, faults.index(vibration.fault))
         parts.append((*described, fault, np.full(count, number), fold))
     return Lesson(*map(np.concatenate, zip(*parts, strict=True))), by
 
 
+def _check_alive(vibrations: Sequence[Vibration]) -> None:
+    """A sensor that is dead in training has the model call everything unknown."""
+    for vibration in vibrations:
+        for channel, values in zip(vibration.channels, vibration.values, strict=True):
+            if values.min() == values.max():
+                expected, got = "readings that change", f"{values[0]:g} throughout"
+                raise InputError(f"{vibration.name}: {channel}", expected, got)
+
+
+def _check_look(look: Look, config: SpectralConfig) -> Look:
+    """Groups as asked for, each once."""
+    for group in look:
+        if not config.sizes()[group]:
+            expected = "groups that have features, and orders that this one can show"
+            raise InputError("look", expected, group)
+    return tuple(dict.fromkeys(look))
+
+
 def _find_folds(vibrations: Sequence[Vibration], by: str | None) -> tuple[str, list[int]]:
     """The condition that folds leave out, and each recording's fold; none: folds in time."""
-    for condition in _CONDITIONS if by is None else (by, *_CONDITIONS):
-        values = [
-            vibration.name if condition == RECORDING else vibration.conditions.get(condition)
-            for vibration in vibrations
-        ]
-        if None in values:
-            continue
-        distinct = sorted({str(value) for value in values})
-        folds = [distinct.index(str(value)) % _MOST_FOLDS for value in values]
+    known = [
+        condition
+        for condition in _CONDITIONS
+        if condition == RECORDING or all(condition in it.conditions for it in vibrations)
+    ]
+    for condition in known if by is None else (by, *known):
+        values = [find_value(vibration, condition) for vibration in vibrations]
+        distinct = sorted(set(values))
+        folds = [distinct.index(value) % _MOST_FOLDS for value in values]
         if len(distinct) > 1 and _all_taught(vibrations, folds):
             return condition, folds
     return "time", []

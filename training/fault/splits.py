@@ -31,7 +31,7 @@ def leave_out(vibrations: Sequence[Vibration], condition: str) -> list[Split]:
         InputError: a recording without a fault or the condition, or a name twice; one value alone;
             a tested fault that the others have not.
     """
-    values = [_find_value(vibration, condition) for vibration in vibrations]
+    values = [find_value(vibration, condition) for vibration in vibrations]
     _check_names(vibrations)
     distinct = sorted(set(values), key=_order)
     if len(distinct) < 2:  # noqa: PLR2004 one to learn from, one to test
@@ -63,8 +63,9 @@ def random_split(
     pieces = [
         replace(
             vibration,
-            name=f"{vibration.name}@{start}",
+            name=(name := f"{vibration.name}@{start}"),
             values=vibration.values[:, start : start + window],
+            conditions={**vibration.conditions, RECORDING: name},
         )
         for vibration in vibrations
         for start in range(0, vibration.values.shape[1] - window + 1, window)
@@ -81,11 +82,16 @@ def random_split(
     return splits
 
 
-def _find_value(vibration: Vibration, condition: str) -> str:
+def find_value(vibration: Vibration, condition: str) -> str:
+    """What a recording is left out by; its own name stands for `RECORDING` that is not told.
+
+    Raises:
+        InputError: the recording does not tell the condition.
+    """
     if condition == RECORDING:
         return vibration.conditions.get(RECORDING, vibration.name)
     if condition not in vibration.conditions:
-        known = ", ".join((RECORDING, *vibration.conditions))
+        known = ", ".join(dict.fromkeys((RECORDING, *vibration.conditions)))
         raise InputError(f"{vibration.name}: condition", f"one of {known}", condition)
     return vibration.conditions[condition]
 

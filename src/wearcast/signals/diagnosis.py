@@ -3,8 +3,9 @@
 The newest `steady` answers vote. Each gives every fault its probability; one whose novelty is 1 or
 over gives its whole vote to "unknown" instead, as a model's probabilities mean nothing there. The
 diagnosis is the fault, or "unknown", whose mean vote was highest at first; it changes only once
-another's mean is more than `lead` higher than its own. Chosen: the simplest rule with memory that a
-single odd window can't turn, and that a lasting change turns within `steady` windows.
+another's mean is more than `lead` higher than its own. Chosen: the simplest rule with memory that,
+where windows are sure of their fault, a single odd one can't turn once there are three, and that a
+lasting change turns within `steady` windows.
 """
 
 from collections import deque

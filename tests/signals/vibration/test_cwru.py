@@ -2,21 +2,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cwru_data import find_cwru
 from scipy.io import savemat
 
 from wearcast.signals.errors import InputError
 from wearcast.signals.vibration.cwru import CHANNELS, SAMPLE_RATE_HZ, read_cwru
 from wearcast.signals.vibration.quality import is_clipped
 
-FOLDER = Path(__file__).parents[3] / ".." / "shared" / "data" / "cwru"
 DE = np.linspace(-1, 1, 500)
 FE = np.linspace(2, -2, 500)
 
 
 def real_files() -> list[Path]:
-    if not FOLDER.is_dir():
-        pytest.skip("real data is absent: ../shared/data/cwru")
-    return sorted(FOLDER.glob("*.npz"))
+    return sorted(find_cwru().glob("*.npz"))
 
 
 def test_all_real_recordings_are_read() -> None:

@@ -171,6 +171,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     assert first.history != other.history
 
 
+def test_a_last_batch_of_one_is_no_batch_to_normalise() -> None:
+    recordings = [
+        replace(it, channels=it.channels[:3], units=it.units[:3], values=it.values[:3])
+        for it in make_rotor()
+    ]
+    rows = len(prepare_instants(recordings, find_faults(recordings)).training)
+    fitting = InstantFitting(epochs=1, batch=rows - 1)
+    (epoch,) = train_instants(recordings, "cnn", fitting=fitting).history
+    assert np.isfinite(epoch.training_loss)
+
+
 def test_ctrl_c_keeps_the_best_weights_so_far() -> None:
     history: list[MemberEpoch] = []
 

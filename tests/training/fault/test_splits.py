@@ -104,6 +104,11 @@ def test_random_windows_are_leaky_and_hang_on_the_seed_alone() -> None:
             "b: condition: expected one of recording, got size",
         ),
         (
+            [make_recording("a", "ball", recording="a")],
+            "size",
+            "a: condition: expected one of recording, got size",
+        ),
+        (
             [make_recording("a", "ball", size="7"), make_recording("b", "ball", size="7")],
             "size",
             "size: expected two values or more to hold one out, got 7",

@@ -1,0 +1,1 @@
+"""What gear vibration tells: which fault, how fast, under which load."""
