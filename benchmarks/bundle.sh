@@ -3,8 +3,9 @@
 #
 #     bash benchmarks/bundle.sh /tmp/models
 #
-# The same code and seed give the same weights. bearing-rul is made of PRONOSTIA's recordings:
-#     wearcast train rul --data pronostia --out bearing.pth
+# The same code and seed give the same weights. The other two are made of real recordings:
+#     wearcast train rul --data pronostia --out bearing-rul.pth
+#     wearcast train fault --data cwru --bearing 9:7.94:39.04 --by size --out bearing-fault.pth
 set -euo pipefail
 out=$1
 work=$(mktemp -d)

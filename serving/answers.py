@@ -52,9 +52,7 @@ async def reading(
         reader.cancel()
 
 
-async def answer_blocks(
-    inbox: Inbox, panel: Panel, pins: Sequence[Pin]
-) -> AsyncIterator[Answered]:
+async def answer_blocks(inbox: Inbox, panel: Panel, pins: Sequence[Pin]) -> AsyncIterator[Answered]:
     """Answer what waits, as one batch a model, again and again until the client is done.
 
     What came before a bad block is answered before its error is raised.
