@@ -1,7 +1,7 @@
 """The model of the benchmark: LSTM(4 -> 256, 2 layers, window 60, 1 output), random weights.
 
-A forecast of one of four channels, one row a second. Served models are frozen at batches 1, 8, 32;
-the peers get the same weights with any number of rows, so that they need no padding.
+A forecast of one of four channels, one row a second. Served models are frozen at batches of 1 to 32
+rows; the peers get the same weights with any number of rows, so that they need no padding.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from wearcast.signals.golden import Golden, golden_input
 
 NAME = "lstm"
 CACHE = Path(__file__).parents[2] / ".cache"
-BATCHES = (1, 8, 32)
+BATCHES = (1, 2, 4, 8, 16, 32)
 CHANNELS = ("speed", "load", "x", "y")
 WINDOW = 60
 _HIDDEN = 256
