@@ -36,7 +36,7 @@ def make_out(
 
 def check_name(_context: click.Context, _option: click.Parameter, name: str) -> str:
     """The name of a folder that is made in another one, and nowhere else."""
-    if Path(name).name != name:
+    if not name or Path(name).name != name:
         text = f"expected the name of a folder, got {name!r}"
         raise click.BadParameter(text)
     return name
