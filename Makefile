@@ -41,7 +41,9 @@ test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test what speaks protobuf in the buil
 		--ignore tests/clients/edge --ignore-glob 'tests/clients/test_simulate*' \
 		--ignore tests/clients/test_clean.py --ignore tests/clients/test_explain.py \
 		--ignore tests/serving/test_batcher.py --ignore tests/serving/test_aborts.py \
-		--ignore tests/serving/test_hot_reload.py --ignore tests/serving/test_repository.py
+		--ignore tests/serving/test_hot_reload.py --ignore tests/serving/test_repository.py \
+		--ignore tests/serving/operations --ignore tests/serving/test_sigterm.py \
+		--ignore tests/serving/test_overload.py
 	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) tests/clients/edge/carriers \
 		tests/clients/edge/test_courier.py tests/clients/edge/test_remote_models.py
 

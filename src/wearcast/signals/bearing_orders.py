@@ -17,7 +17,7 @@ def bearing_orders(
     Mech. Syst. Signal Process. 25 (2011).
 
     >>> {name: round(order, 3) for name, order in bearing_orders(9, 7.94, 39.04).items()}
-    {'BPFO': 3.585, 'BPFI': 5.415, '2xBSF': 4.714}
+    {'BPFO': 3.585, 'BPFI': 5.415, '2xBSF': 4.713}
 
     Raises:
         InputError: no ball, or diameters that no bearing has.

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rotor_instants import ROTOR_FAULTS, make_rotor
 
-from wearcast.export.model_folder import export_checkpoint
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.vibration.vibration import Vibration
 from wearcast.training.checkpoint import load_checkpoint, save_checkpoint
@@ -151,13 +150,6 @@ def test_the_checkpoint_says_what_is_served_and_gives_the_same_model(
     blocks = torch.randn(5, 1, 4, 15, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         assert torch.equal(checkpoint.build_model()(blocks), trained.model(blocks))
-
-
-def test_every_runtime_answers_as_torch(trained: TrainedInstants, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "model.pth", trained.checkpoint)
-    exported = export_checkpoint(tmp_path / "model.pth", "instants", tmp_path / "models", [1, 8])
-    assert exported.contract.fault == trained.checkpoint.fault
-    assert exported.largest_difference < 1e-5
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
