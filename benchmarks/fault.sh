@@ -17,6 +17,10 @@ keep() { cp "$work/$1/table.md" "$results/$2.md"; }
 wearcast evaluate fault --data "$cwru" --hold-out size --bearing 9:7.94:39.04 --leaky \
     --out "$work/size"
 keep size fault-cwru-size
+wearcast evaluate fault --data "$cwru" --hold-out size --bearing 9:7.94:39.04 --model spectral \
+    --look bands --look orders --look modulation --look envelope \
+    --note "all four groups of features" --out "$work/all"
+keep all fault-cwru-size-all
 wearcast evaluate fault --data "$cwru" --hold-out speed --bearing 9:7.94:39.04 --out "$work/speed"
 keep speed fault-cwru-speed
 
