@@ -6,7 +6,7 @@ torch's exporters write the paths of source files into what they make; they are 
 import logging
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,13 +26,14 @@ def write_onnx(
     *,
     outputs: list[str],
     metadata: dict[str, str],
+    inputs: Sequence[str] = INPUTS,
 ) -> None:
     """Write the ONNX graph of a model, for inputs of exactly the example's shapes."""
     with _quiet_exporter():
         program = torch.onnx.export(
             model,
             example,
-            input_names=INPUTS[: len(example)],
+            input_names=inputs[: len(example)],
             output_names=outputs,
             dynamo=True,
             verbose=False,

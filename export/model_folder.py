@@ -2,6 +2,8 @@
 
 batch-N.onnx         the graph at each batch size, with the contract in its metadata
 batch-N.torchscript  the same for those who run torch
+encoder-N.onnx       where the model has two halves: what looks at each block of a window alone,
+head-N.onnx          and what looks at all of them then; see `wearcast.signals.halves`
 weights.pth          the checkpoint it was made of
 golden.json          recipe of a few windows, and the answers to them
 SHA256SUMS           of every other file
@@ -21,6 +23,7 @@ import torch
 from torch import nn
 
 from wearcast.export.graph import write_onnx, write_torchscript
+from wearcast.export.halves import check_halves, has_halves, write_halves
 from wearcast.export.parity import (
     Arrays,
     check_parity,
@@ -154,6 +157,10 @@ def _write_graphs(folder: Path, model: nn.Module, contract: Contract, golden: Go
             for output, answer, other in zip(contract.outputs, expected, got, strict=True):
                 check_parity(f"{path.name}: {output.name}", answer, other, output.tolerance)
                 largest = max(largest, float(np.abs(other - answer)[:_GOLDEN_ROWS].max()))
+        if has_halves(model, contract):
+            write_halves(folder, model, contract, batch)
+            whole = run_frozen(run_onnx(onnx_path), batch, cases)
+            check_halves(folder, contract, batch, cases[0], whole)
 
     answers = {
         output.name: part[:_GOLDEN_ROWS].tolist()

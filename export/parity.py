@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wearcast.export.graph import INPUTS, load_torchscript
+from wearcast.export.graph import load_torchscript
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import Golden
@@ -73,9 +73,10 @@ def run_onnx(path: Path) -> Runtime:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [item.name for item in session.get_inputs()]
 
     def answer(inputs: Arrays) -> Arrays:
-        return tuple(session.run(None, dict(zip(INPUTS, inputs, strict=False))))
+        return tuple(session.run(None, dict(zip(names, inputs, strict=True))))
 
     return answer
 

@@ -22,7 +22,10 @@ from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.training.architectures import ARCHITECTURES
 from wearcast.training.checkpoint import load_checkpoint, save_checkpoint
+from wearcast.training.rul.cnn_lstm import CnnLstm, CnnLstmConfig
 from wearcast.training.rul.model import RulModel
+
+__all__ = ["CnnLstmConfig"]  # found by its name, as a checkpoint names it
 
 NAME = "bearing-rul"
 
@@ -65,7 +68,11 @@ def test_the_folder_holds_every_file_and_its_hash(folder: Path) -> None:
         "batch-1.torchscript",
         "batch-2.onnx",
         "batch-2.torchscript",
+        "encoder-1.onnx",
+        "encoder-2.onnx",
         "golden.json",
+        "head-1.onnx",
+        "head-2.onnx",
         "weights.pth",
     ]
     assert dict(reversed(line.split("  ")) for line in sums) == {
@@ -206,6 +213,32 @@ def test_graphs_that_answer_otherwise_leave_nothing_behind(
     with pytest.raises(ArtefactError, match=r"batch-1\.onnx: life_fraction: output of case 0"):
         export_checkpoint(path, NAME, tmp_path / "out", [1])
     assert list((tmp_path / "out").iterdir()) == []
+
+
+class Hidden(CnnLstm):
+    """More than its head makes of what its encoder gives."""
+
+    def forward(self, blocks: Tensor) -> Tensor:
+        return super().forward(blocks) * 0.9999
+
+
+def test_halves_that_are_not_the_whole_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "hidden", (__name__, "CnnLstmConfig", "Hidden"))
+    path = write_checkpoint(tmp_path / "hidden.pth", architecture="hidden")
+    text = r"encoder-1\.onnx and head-1\.onnx: life_fraction: output of case 0"
+    with pytest.raises(ArtefactError, match=text):
+        export_checkpoint(path, NAME, tmp_path / "out", [1])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_window_of_one_snapshot_has_nothing_to_reuse(tmp_path: Path) -> None:
+    config = {"sequence": 1, "members": 2}
+    checkpoint = make_checkpoint("compact", config, sequence=1)
+    save_checkpoint(tmp_path / "one.pth", checkpoint)
+    folder = export_checkpoint(tmp_path / "one.pth", NAME, tmp_path / "out", [1]).folder
+    assert [path.name for path in folder.glob("*.onnx")] == ["batch-1.onnx"]
 
 
 def test_help_shows_the_example_on_a_line_of_its_own() -> None:

@@ -29,7 +29,7 @@ Array = NDArray[np.float32]
 
 
 def read_contract(model_folder: Path) -> Contract:
-    graph = onnx.load(next(model_folder.glob("*.onnx")))
+    graph = onnx.load(next(model_folder.glob("batch-*.onnx")))
     return Contract.from_json({prop.key: prop.value for prop in graph.metadata_props}[CONTRACT_KEY])
 
 
@@ -79,6 +79,29 @@ def test_torchscript_and_onnx_answer_as_torch(
             run_onnx(model_folder / f"batch-{batch}.onnx"),
         ):
             assert_same(contract, expected, run_frozen(runtime, batch, cases))
+
+
+def test_encoder_and_head_answer_as_the_whole(
+    model_folder: Path, contract: Contract, cases: Arrays
+) -> None:
+    for batch in contract.batch_sizes:
+        paths = [model_folder / f"{half}-{batch}.onnx" for half in ("encoder", "head")]
+        if not has_halves(contract):
+            assert not any(path.exists() for path in paths)
+            continue
+        encoder, head = map(run_onnx, paths)
+        whole = run_onnx(model_folder / f"batch-{batch}.onnx")
+        rows = len(cases[0])
+        snapshots = cases[0].reshape(-1, *cases[0].shape[2:])
+        (features,) = run_frozen(encoder, batch, (snapshots,))
+        got = run_frozen(head, batch, (features.reshape(rows, contract.sequence, -1),))
+        for one, other in zip(run_frozen(whole, batch, cases), got, strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-5)
+
+
+def has_halves(contract: Contract) -> bool:
+    """Whether the architecture looks at each block alone first."""
+    return contract.training["architecture"] in {"cnn-lstm", "compact"}
 
 
 def read_outputs(estimate: Estimate, contract: Contract) -> list[Array]:
