@@ -15,7 +15,7 @@ from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError, WearcastError
 from wearcast.signals.estimate import Estimate
 from wearcast.signals.panel import Panel
-from wearcast.signals.series import Block, Window, minutes_of
+from wearcast.signals.series import Block, Window
 from wearcast.v1 import samples_pb2
 
 
@@ -60,7 +60,7 @@ async def answer_blocks(inbox: Inbox, panel: Panel, pins: Sequence[Pin]) -> Asyn
     while blocks := await inbox.take():
         good, windows, failure = _take(panel, blocks)
         jobs = [
-            _run(pin, waiting) if waiting else _nothing()
+            pin.run(waiting) if waiting else _nothing()
             for pin, waiting in zip(pins, windows, strict=True)
         ]
         outputs = await asyncio.gather(*jobs)
@@ -96,12 +96,6 @@ def _take(
         for model, window in ready:
             windows[model].append(window)
     return list(blocks), windows, None
-
-
-async def _run(pin: Pin, windows: Sequence[Window]) -> dict[str, NDArray[np.float32]]:
-    # The windows are views of the stream's blocks; only the worker puts them side by side.
-    values = [window.values for window in windows]
-    return await pin.run(values, minutes_of(pin.served.contract, windows))
 
 
 async def _nothing() -> dict[str, NDArray[np.float32]]:

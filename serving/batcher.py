@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import onnxruntime as ort
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from wearcast.serving.counts import Statistics, Took
 from wearcast.serving.policy import Policy
 from wearcast.serving.request import Outputs, Part, Request, Rows
+from wearcast.serving.reuse import Encoded, Reuse
 from wearcast.serving.session import Session
 from wearcast.signals.errors import BusyError, DeadlineError
 
@@ -50,6 +52,10 @@ class Run:
         contract = batcher.contract
         shape = (contract.sequence, len(contract.channels), contract.window)
         blocks = [request.rows[start:stop] for request, start, stop in self.parts]
+        if batcher.reuse:
+            windows = list(chain.from_iterable(blocks))
+            known = [it for request, start, stop in self.parts for it in request.known[start:stop]]
+            return batcher.reuse[worker].run(windows, known, self.size, self.options)
         inputs = [self._fill(blocks, shape)]
         if contract.time_zone is not None:
             minutes = [request.minutes[start:stop] for request, start, stop in self.parts]
@@ -70,7 +76,8 @@ class Run:
 class Batcher:
     """Requests of one model, in turn: each has at most a run's rows before the next has its turn.
 
-    sessions: one a worker. most_waiting: rows of calls that may wait; one request may have more.
+    sessions: one a worker. reuse: likewise, where rows are run by halves, and come with what is
+    known of their blocks. most_waiting: rows of calls that may wait; one request may have more.
     used_s: time of workers that this model has had, to be compared among models.
     """
 
@@ -81,8 +88,10 @@ class Batcher:
         *,
         most_waiting: int,
         counts: Statistics | None = None,
+        reuse: Sequence[Reuse] = (),
     ) -> None:
         self.sessions = sessions
+        self.reuse = reuse
         self.contract = sessions[0].contract
         self.policy = policy
         self.counts = counts or Statistics()
@@ -116,13 +125,14 @@ class Batcher:
         rows: Rows,
         minutes: NDArray[np.float32] | None,
         *,
+        known: Sequence[Sequence[Encoded]] = (),
         deadline_s: float = np.inf,
         is_call: bool = True,
     ) -> Request:
         """Let rows wait for their run; with their minutes, if the model looks at the clock.
 
-        deadline_s: monotonic time by which the answer is wanted. is_call: not so for streams, whose
-        rows are bounded by their inboxes.
+        known: of each row its blocks, where there is reuse. deadline_s: monotonic time by which the
+        answer is wanted. is_call: not so for streams, whose rows are bounded by their inboxes.
 
         Raises:
             BusyError: too many rows wait already.
@@ -144,6 +154,7 @@ class Batcher:
         request = Request(
             rows,
             _NO_MINUTES if minutes is None else minutes,
+            known,
             loop.create_future(),
             is_call,
             deadline_s,

@@ -8,7 +8,7 @@ async with Engine(models_dir, workers=2, waiting=1024) as engine:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from wearcast.serving.batcher import Batcher
 from wearcast.serving.counts import Statistics
 from wearcast.serving.models import BUNDLED
-from wearcast.serving.request import Outputs, Rows
+from wearcast.serving.request import Outputs, Request
+from wearcast.serving.reuse import Known
 from wearcast.serving.version import Entry, Loaded, ModelKey, State
 from wearcast.serving.versions import Versions
 from wearcast.serving.workers import Workers
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import InputError
+from wearcast.signals.series import Window, minutes_of
 
 __all__ = ["Engine", "Entry", "ModelKey", "Pin", "Served", "State"]
 
@@ -49,10 +51,22 @@ class Pin:
         self.served = served
         self._batcher = batcher
         self._workers = workers
+        self._known = Known(served.contract.sequence)
 
-    async def run(self, rows: Rows, minutes: NDArray[np.float32] | None) -> Outputs:
-        """Answer windows of a stream, which always find room: its inbox bounds them."""
-        return await _run(self._batcher, self._workers, rows, minutes, np.inf, is_call=False)
+    async def run(self, windows: Sequence[Window]) -> Outputs:
+        """Answer windows of one stream, in their order: each output's (n, *shape).
+
+        They always find room, as the stream's inbox bounds them.
+        """
+        # They are views of the stream's blocks; only the worker puts them side by side.
+        values = [window.values for window in windows]
+        if self._batcher.reuse:
+            known = [self._known.take(window.sequence) for window in windows]
+            request = self._batcher.admit(values, None, known=known, is_call=False)
+        else:
+            minutes = minutes_of(self.served.contract, windows)
+            request = self._batcher.admit(values, minutes, is_call=False)
+        return await _answer(self._batcher, self._workers, request)
 
 
 class Engine:
@@ -120,9 +134,9 @@ class Engine:
         Raises:
             NotFoundError: it is not loaded.
         """
-        batcher = self._versions.get(key).batcher
-        counts = batcher.counts.copy()
-        counts.waiting = batcher.waiting
+        loaded = self._versions.get(key)
+        counts = loaded.batcher.counts.copy()
+        counts.waiting = loaded.waiting
         return counts
 
     async def run(
@@ -147,8 +161,14 @@ class Engine:
         """
         batcher = self._versions.get(key).batcher
         values, minutes = _check_shapes(batcher.contract, values, minutes)
+        if not len(values):
+            return {
+                output.name: np.empty((0, *output.shape), np.float32)
+                for output in batcher.contract.outputs
+            }
         limit_s = np.inf if deadline_s is None else deadline_s
-        return await _run(batcher, self._workers, values, minutes, limit_s, is_call=True)
+        request = batcher.admit(values, minutes, deadline_s=limit_s)
+        return await _answer(batcher, self._workers, request)
 
     @contextmanager
     def pin(self, name: str, version: int = 0, label: str = "") -> Iterator[Pin]:
@@ -159,7 +179,7 @@ class Engine:
         """
         loaded = self._versions.find(name, version, label)
         with loaded.pin():
-            yield Pin(self._describe(loaded), loaded.batcher, self._workers)
+            yield Pin(self._describe(loaded), loaded.live, self._workers)
 
     async def load(self, name: str, version: int = 0) -> None:
         """Load a version anew, whether it is loaded or not; 0: all that are there.
@@ -191,21 +211,7 @@ class Engine:
                 _LOG.exception("the models could not be looked at; they stay as they are")
 
 
-async def _run(
-    batcher: Batcher,
-    workers: Workers,
-    rows: Rows,
-    minutes: NDArray[np.float32] | None,
-    deadline_s: float,
-    *,
-    is_call: bool,
-) -> Outputs:
-    if not len(rows):
-        return {
-            output.name: np.empty((0, *output.shape), np.float32)
-            for output in batcher.contract.outputs
-        }
-    request = batcher.admit(rows, minutes, deadline_s=deadline_s, is_call=is_call)
+async def _answer(batcher: Batcher, workers: Workers, request: Request) -> Outputs:
     workers.call(batcher)
     try:
         return await request.answer

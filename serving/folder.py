@@ -16,24 +16,28 @@ import wearcast
 from wearcast.serving.security.graphs import check_self_contained
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import Golden
+from wearcast.signals.halves import ENCODER, HEAD
 
 SUMS = "SHA256SUMS"
 WEIGHTS = "weights.pth"
 _PACKAGE = Path(wearcast.__file__).parent
 # Not on Windows. A link is no file of the folder; to open a pipe must not wait for its writer.
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_GRAPH = re.compile(r"batch-([1-9][0-9]*)\.onnx")
+_GRAPH = re.compile(r"(batch|encoder|head)-([1-9][0-9]*)\.onnx")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
     """What serving needs of a model folder: ONNX graphs by batch size, and the golden cases.
 
+    encoders, heads: the two halves of the graphs, where the model has them, else empty.
     weights_sha256: of the weights they were made from; None where the folder is without.
     """
 
     path: Path
     graphs: dict[int, bytes]
+    encoders: dict[int, bytes]
+    heads: dict[int, bytes]
     golden: Golden
     weights_sha256: str | None
 
@@ -62,7 +66,7 @@ def read_folder(path: Path) -> ModelFolder:
     title = title_of(path)
     if path.is_symlink() or path.parent.is_symlink():
         raise ArtefactError(title, "a folder", "a symbolic link", reason="LINK")
-    graphs = {}
+    graphs: dict[str, dict[int, bytes]] = {"batch": {}, ENCODER: {}, HEAD: {}}
     golden = None
     sums = _read_sums(path)
     for name, expected in sums.items():
@@ -72,19 +76,21 @@ def read_folder(path: Path) -> ModelFolder:
             raise ArtefactError(f"{title}/{name}", f"SHA-256 {expected}", got, reason="HASH")
         if match := _GRAPH.fullmatch(name):
             check_self_contained(f"{title}/{name}", content)
-            graphs[int(match[1])] = content
+            graphs[match[1]][int(match[2])] = content
         elif name == "golden.json":
             golden = Golden.from_json(content.decode(errors="replace"))
-    if not graphs:
+    if not graphs["batch"]:
         raise ArtefactError(f"{title}/{SUMS}", "batch-N.onnx listed", "none")
     if golden is None:
         raise ArtefactError(f"{title}/{SUMS}", "golden.json listed", "nothing of that name")
-    unlisted = {item.name for item in path.glob("batch-*.onnx")} - {
-        f"batch-{size}.onnx" for size in graphs
-    }
-    if unlisted:
-        raise ArtefactError(f"{title}/{SUMS}", "every graph listed", f"not {min(unlisted)}")
-    return ModelFolder(path, dict(sorted(graphs.items())), golden, sums.get(WEIGHTS))
+    for stem, listed in graphs.items():
+        unlisted = {item.name for item in path.glob(f"{stem}-*.onnx")} - {
+            f"{stem}-{size}.onnx" for size in listed
+        }
+        if unlisted:
+            raise ArtefactError(f"{title}/{SUMS}", "every graph listed", f"not {min(unlisted)}")
+    whole, encoders, heads = (dict(sorted(some.items())) for some in graphs.values())
+    return ModelFolder(path, whole, encoders, heads, golden, sums.get(WEIGHTS))
 
 
 def _read_sums(path: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from wearcast.serving.session import Session
 
 # Chosen: rates that are nearer to each other than this differ by the noise of the measurement.
-_NOISE = 1.1
+NOISE = 1.1
 # Chosen: long enough to tell twice from once, short enough that loading stays a matter of seconds.
 _MEASURE_S = 0.03
 _LEAST_RUNS = 3
@@ -36,7 +37,7 @@ class Policy:
     @cached_property
     def batches(self) -> bool:
         """Whether rows are run together."""
-        return self._gain >= _NOISE
+        return self._gain >= NOISE
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -74,7 +75,7 @@ class Policy:
         """
         rates = {size: min(waiting, size) / self.run_s[size] for size in self.sizes}
         best = max(rates.values())
-        return max(size for size, rate in rates.items() if rate * _NOISE >= best)
+        return max(size for size, rate in rates.items() if rate * NOISE >= best)
 
     @cached_property
     def _gain(self) -> float:
@@ -90,23 +91,40 @@ class Policy:
         return size / self.run_s[size]
 
 
+class Runner(Protocol):
+    """What can be timed: a worker's session, or a part of one."""
+
+    def run_batch(self, inputs: Sequence[NDArray[np.float32]]) -> object:
+        """Run rows, as many as a frozen batch size."""
+
+
 def measure_policy(sessions: Sequence[Session]) -> Policy:
     """Time runs of the golden cases at each batch size, on all workers' sessions at once."""
-    windows, minutes = sessions[0].golden_input()
+    cases = [item for item in sessions[0].golden_input() if item is not None]
+    return measure_runs(sessions, cases, sessions[0].contract.batch_sizes)
+
+
+def measure_runs(
+    runners: Sequence[Runner], cases: Sequence[NDArray[np.float32]], sizes: Sequence[int]
+) -> Policy:
+    """Time runs at each batch size, one runner a worker, on all workers at once.
+
+    cases: rows of each input, repeated as often as needed.
+    """
     run_s = {}
-    with ThreadPoolExecutor(len(sessions)) as threads:
-        for size in sessions[0].contract.batch_sizes:
-            inputs = [_repeat(item, size) for item in (windows, minutes) if item is not None]
-            times = threads.map(_time_run, sessions, [inputs] * len(sessions))
+    with ThreadPoolExecutor(len(runners)) as threads:
+        for size in sizes:
+            inputs = [_repeat(item, size) for item in cases]
+            times = threads.map(_time_run, runners, [inputs] * len(runners))
             run_s[size] = statistics.median(times)
-    return Policy(run_s, len(sessions))
+    return Policy(run_s, len(runners))
 
 
 def _repeat(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return rows[np.arange(size) % len(rows)]
 
 
-def _time_run(session: Session, inputs: list[NDArray[np.float32]]) -> float:
+def _time_run(session: Runner, inputs: list[NDArray[np.float32]]) -> float:
     """Seconds of one run: the best of some, as other programs can only slow it down.
 
     Of this thread's own time, in which the whole run happens: by the clock on the wall a busy

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wearcast.serving.reuse import Encoded
+
 # One array (n, ...), or an array for each row: those of streams are views that nobody copies before
 # they are run.
 Rows = NDArray[np.float32] | Sequence[NDArray[np.float32]]
@@ -19,11 +21,13 @@ Outputs = dict[str, NDArray[np.float32]]
 class Request:
     """Rows of one caller, and where their answer goes.
 
-    taken: rows that are part of a run, or were. is_call: counts against the rows that may wait.
+    known: of each row its blocks, where what was made of them is used again; else empty. taken:
+    rows that are part of a run, or were. is_call: counts against the rows that may wait.
     """
 
     rows: Rows
     minutes: NDArray[np.float32]
+    known: Sequence[Sequence[Encoded]]
     answer: asyncio.Future[Outputs]
     is_call: bool
     deadline_s: float

@@ -4,7 +4,6 @@ session = open_session(Path("models/bearing-rul/1"))
 session.run(windows)["life_fraction"]         # with a clock: session.run(windows, minutes)
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -14,15 +13,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from wearcast.serving.folder import WEIGHTS, ModelFolder, read_folder
+from wearcast.serving.graph import check_inputs, check_outputs, open_graph, read_metadata
+from wearcast.serving.halves import Halves, open_halves
 from wearcast.signals.contract import CONTRACT_KEY, Contract, check_parts
 from wearcast.signals.errors import ArtefactError
 from wearcast.signals.golden import golden_input
 
 # The second one only where the contract has a time zone.
 INPUTS = ("blocks", "minute_of_week")
-_FLOAT32 = "tensor(float)"
-# Where in its sources ONNX Runtime raised an error.
-_PLACES = re.compile(r"\S+\.(?:cc|h):\d+ (?:[^()]*\(.*?\) )?")
 
 
 class Session:
@@ -33,7 +31,10 @@ class Session:
 
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
-        self._graphs = {size: _open_graph(folder, size) for size in folder.graphs}
+        self._graphs = {
+            size: open_graph(f"{folder.title}/batch-{size}.onnx", content)
+            for size, content in folder.graphs.items()
+        }
         self.contract_json, self.contract = _read_contract(folder.title, self._graphs)
         for size, graph in self._graphs.items():
             _check_shapes(f"{folder.title}/batch-{size}.onnx", graph, self.contract, size)
@@ -44,6 +45,14 @@ class Session:
     def clone(self) -> Self:
         """Another session of the same model, for another thread."""
         return type(self)(self._folder)
+
+    def open_halves(self) -> Halves | None:
+        """Encoder and head of the same model, for the thread of this session; None: it has none.
+
+        Raises:
+            ArtefactError: they are not of one model, or not of this one.
+        """
+        return open_halves(self._folder, self.contract, self.contract_json)
 
     def run(
         self, windows: NDArray[np.float32], minutes: NDArray[np.float32] | None = None
@@ -85,10 +94,11 @@ class Session:
         return golden_input(self.contract, self._folder.golden)
 
     def check_golden(self) -> None:
-        """Answer the golden cases, one by one and together.
+        """Answer the golden cases, one by one and together; with the halves too, if there are any.
 
         Raises:
-            ArtefactError: an answer is further than its output's tolerance from the golden one.
+            ArtefactError: an answer is further than its output's tolerance from the golden one, or
+                the halves' answer from the whole graph's.
         """
         golden = self._folder.golden
         windows, minutes = self.golden_input()
@@ -115,6 +125,8 @@ class Session:
                     raise ArtefactError(
                         field, f"within {output.tolerance}", f"{worst} off", reason="GOLDEN"
                     )
+        if halves := self.open_halves():
+            halves.check(windows, together)
 
     def _run_part(self, inputs: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         count = len(inputs[0])
@@ -142,31 +154,9 @@ def open_session(path: Path) -> Session:
     return session
 
 
-def _open_graph(folder: ModelFolder, size: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    # One thread a session: several one-thread sessions beat one with several threads here.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Not guessed from the bytes: into the other format no check looks.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(
-            folder.graphs[size], options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime raises many kinds, with no base but Exception
-        field = f"{folder.title}/batch-{size}.onnx"
-        got = _PLACES.sub("", str(error)).strip()
-        raise ArtefactError(field, "an ONNX graph", got) from error
-
-
 def _read_contract(title: str, graphs: dict[int, ort.InferenceSession]) -> tuple[str, Contract]:
     """The contract in the graphs' metadata, which must be the same in all of them."""
-    texts = {
-        size: graph.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
-        for size, graph in graphs.items()
-    }
+    texts = {size: read_metadata(graph) for size, graph in graphs.items()}
     first_size, first = next(iter(texts.items()))
     for size, text in texts.items():
         if text is None:
@@ -183,14 +173,9 @@ def _read_contract(title: str, graphs: dict[int, ort.InferenceSession]) -> tuple
 
 def _check_shapes(field: str, graph: ort.InferenceSession, contract: Contract, size: int) -> None:
     """Names, types and shapes of the graph's inputs and outputs are those of the contract."""
-    shape = [size, contract.sequence, len(contract.channels), contract.window]
-    wanted = [(INPUTS[0], _FLOAT32, shape)]
+    shape = (size, contract.sequence, len(contract.channels), contract.window)
+    inputs: dict[str, tuple[int, ...]] = {INPUTS[0]: shape}
     if contract.time_zone is not None:
-        wanted.append((INPUTS[1], _FLOAT32, [size]))
-    inputs = [(item.name, item.type, list(item.shape)) for item in graph.get_inputs()]
-    if inputs != wanted:
-        raise ArtefactError(f"{field} inputs", wanted, inputs)
-    expected = [(item.name, _FLOAT32, [size, *item.shape]) for item in contract.outputs]
-    outputs = [(item.name, item.type, list(item.shape)) for item in graph.get_outputs()]
-    if outputs != expected:
-        raise ArtefactError(f"{field} outputs", expected, outputs)
+        inputs[INPUTS[1]] = (size,)
+    check_inputs(field, graph, inputs)
+    check_outputs(field, graph, {item.name: (size, *item.shape) for item in contract.outputs})

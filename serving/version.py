@@ -28,11 +28,15 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class Loaded:
-    """A version that answers; pins: streams that began with it and keep it until they end."""
+    """A version that answers; pins: streams that began with it and keep it until they end.
+
+    batcher: what calls ask. live: what streams ask, the same unless they use again what they know.
+    """
 
     key: ModelKey
     contract_json: str
     batcher: Batcher
+    live: Batcher
     pins: int = 0
     unpinned: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,11 +52,21 @@ class Loaded:
             if not self.pins:
                 self.unpinned.set()
 
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for a run."""
+        return sum(batcher.waiting for batcher in {self.batcher, self.live})
+
     async def finish(self) -> None:
         """Wait until nobody uses it."""
         if self.pins:
             await self.unpinned.wait()
+        await self.answer_all()
+
+    async def answer_all(self) -> None:
+        """Wait until all that it was asked before is answered."""
         await self.batcher.finish()
+        await self.live.finish()
 
 
 @dataclass(slots=True)

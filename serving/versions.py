@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wearcast.serving.batcher import Batcher
+from wearcast.serving.counts import Statistics
 from wearcast.serving.labels import Labels
 from wearcast.serving.models import choose_version, find_folders, open_version
 from wearcast.serving.policy import Policy, measure_policy
 from wearcast.serving.repository import Found, scan_folders
+from wearcast.serving.reuse import Reusing, measure_reuse
 from wearcast.serving.session import Session
 from wearcast.serving.version import Entry, Loaded, ModelKey, Version
 from wearcast.signals.errors import ArtefactError, NotFoundError
@@ -27,6 +29,12 @@ _ASKED = "unloaded on request"
 class _Opened(NamedTuple):
     sessions: list[Session]
     policy: Policy
+    reusing: Reusing | None
+
+    @property
+    def text(self) -> str:
+        """How its rows are run, in words."""
+        return "; ".join(part.text for part in (self.policy, self.reusing) if part)
 
 
 class Versions:
@@ -148,7 +156,7 @@ class Versions:
                 )
             leaving = [(self._versions[key], self._unload(key, _ASKED)) for key in keys]
         for item, loaded in leaving:
-            await loaded.batcher.finish()
+            await loaded.answer_all()
             item.let_go(loaded)
 
     async def refresh(self) -> None:
@@ -200,16 +208,26 @@ class Versions:
             raise
         finally:
             version.is_loading = False
-        old = version.loaded
-        batcher = Batcher(
-            opened.sessions,
-            opened.policy,
-            most_waiting=self._most_waiting,
-            counts=old.batcher.counts if old else None,
-        )
-        version.loaded = Loaded(key, opened.sessions[0].contract_json, batcher)
+        version.loaded = self._put_together(key, opened, version.loaded)
         version.reason = ""
-        _LOG.info("%s is loaded: %s", name, opened.policy.text)
+        _LOG.info("%s is loaded: %s", name, opened.text)
+
+    def _put_together(self, key: ModelKey, opened: _Opened, old: Loaded | None) -> Loaded:
+        """What answers from now on; it goes on counting where the old one stopped."""
+        most = self._most_waiting
+        counts = old.batcher.counts if old else Statistics()
+        batcher = Batcher(opened.sessions, opened.policy, most_waiting=most, counts=counts)
+        live = batcher
+        if (reusing := opened.reusing) is not None:
+            live = Batcher(
+                opened.sessions,
+                reusing.policy,
+                most_waiting=most,
+                counts=counts,
+                reuse=reusing.workers,
+            )
+        counts.policy = opened.text
+        return Loaded(key, opened.sessions[0].contract_json, batcher, live)
 
     def _unload(self, key: ModelKey, reason: str) -> Loaded:
         version = self._versions[key]
@@ -237,7 +255,8 @@ def _open(path: Path, workers: int) -> _Opened:
     """Check a folder, and make and warm up a session for each worker."""
     first = open_version(path)
     sessions = [first, *(first.clone() for _ in range(workers - 1))]
-    return _Opened(sessions, measure_policy(sessions))
+    policy = measure_policy(sessions)
+    return _Opened(sessions, policy, measure_reuse(sessions, policy))
 
 
 def _without_path(error: ArtefactError, path: Path) -> ArtefactError:

@@ -12,6 +12,7 @@ from tiny import tiny_contract, write_tiny_model
 from tiny_slow import ENDLESS, window_of
 
 from wearcast.serving.engine import Engine, ModelKey
+from wearcast.signals.series import Window
 
 Result = TypeVar("Result")
 PATIENCE_S = 120
@@ -44,6 +45,11 @@ async def until(condition: Callable[[], object]) -> None:
 
 def fractions(outputs: dict[str, NDArray[np.float32]]) -> list[float]:
     return outputs["life_fraction"].tolist()
+
+
+def stream_of(values: NDArray[np.float32]) -> list[Window]:
+    """Rows as windows of a stream, one after the other."""
+    return [Window(number, 0, (), window) for number, window in enumerate(values)]
 
 
 async def occupy(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines import ending, fractions, occupy, run_engine, until
+from engines import ending, fractions, occupy, run_engine, stream_of, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import mean_abs_fraction
@@ -106,7 +106,7 @@ def test_too_many_rows_are_refused_with_a_time_to_come_again(models):
         last = asyncio.create_task(engine.run(SLOW, window_of(0.5)))
         await until(lambda: engine.statistics(SLOW).waiting == 4)
         with engine.pin("slow") as pin:  # a stream: its inbox bounds it
-            streamed = asyncio.create_task(pin.run([window_of(0.25)[0]], None))
+            streamed = asyncio.create_task(pin.run(stream_of(window_of(0.25))))
             await until(lambda: engine.statistics(SLOW).waiting == 5)
             await ending(running)
             assert fractions(await streamed) == [0.25]

@@ -6,7 +6,17 @@ import shutil
 import msgspec
 import numpy as np
 import pytest
-from engines import WATCH_S, ending, fractions, occupy, push, run_engine, until, write_version
+from engines import (
+    WATCH_S,
+    ending,
+    fractions,
+    occupy,
+    push,
+    run_engine,
+    stream_of,
+    until,
+    write_version,
+)
 from tiny import tiny_contract, write_sums, write_tiny_model
 from tiny_slow import ENDLESS, window_of, write_slow_model
 
@@ -164,7 +174,7 @@ def test_a_version_that_is_replaced_is_loaded_anew(models, tmp_path_factory):
             fresh.rename(models / "tiny" / "1")
             await engine.load("tiny", 1)
             asked = await engine.run(("tiny", 1), window_of(2.0))
-            return fractions(asked), fractions(await pin.run(list(window_of(2.0)), None))
+            return fractions(asked), fractions(await pin.run(stream_of(window_of(2.0))))
 
     assert run_engine(models, work) == ([2.0], [1.0])
 
@@ -215,7 +225,7 @@ def test_a_stream_keeps_the_version_it_began_with(models):
             assert engine.index() == [Entry("tiny", 1, "UNLOADING", "unloaded on request")]
             with pytest.raises(NotFoundError):
                 engine.find("tiny", 1)
-            assert fractions(await pin.run([window_of(0.5)[0]], None)) == [0.5]
+            assert fractions(await pin.run(stream_of(window_of(0.5)))) == [0.5]
         await until(lambda: states(engine) == [(1, "UNAVAILABLE")])
 
     run_engine(models, work)
