@@ -71,9 +71,10 @@ bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, and a rol
 	$(PYTHON_VENV) benchmarks/clean.py
 	$(PYTHON_VENV) benchmarks/rolling_forecast.py
 
-bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow 1,000 live streams (20 minutes)
+bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow live streams (25 minutes)
 	$(PYTHON_VENV) benchmarks/serving/throughput.py --write
 	$(PYTHON_VENV) benchmarks/serving/live_streams.py --write
+	$(PYTHON_VENV) benchmarks/serving/reuse.py --rounds 5 --write
 
 soak: $(VENV)/.test ## Let an edge service follow a simulated month: memory, files, nothing lost (2 minutes)
 	$(PYTHON_VENV) benchmarks/soak.py --days 30 --table sqlite

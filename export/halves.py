@@ -1,8 +1,8 @@
 """Encoder and head of a model that has them, as graphs of their own, so that servers can reuse.
 
 Which models do: those of life fraction, which encode each snapshot and then look at the sequence.
-All others take in the whole window at once: a spectrum over all blocks, scaling by the window's own
-mean, a recurrent layer or a detector on raw rows.
+All others take in the whole window at once: a spectrum over all blocks, or a linear map, recurrent
+layer or detector on rows whose gaps are filled from each other.
 """
 
 from pathlib import Path

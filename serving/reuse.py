@@ -72,9 +72,9 @@ class Reuse:
         as many rows. options: as for `Session.run_batch`.
         """
         self._encode(windows, known, options)
+        features = np.zeros((size, len(known[0]), self.halves.features), np.float32)
         rows = [block.features for blocks in known for block in blocks]
-        features = np.zeros((size, len(rows) // len(known), self.halves.features), np.float32)
-        np.stack(rows, out=features[: len(known)].reshape(len(rows), -1))
+        np.concatenate(rows, out=features[: len(known)].reshape(-1))
         return self.halves.answer(features, options)
 
     def _encode(
@@ -94,12 +94,12 @@ class Reuse:
         while blocks:
             size = self._encoder.choose_size(len(blocks))
             some = np.zeros((size, *snapshots[0].shape), np.float32)
-            count = min(size, len(blocks))
-            np.stack(snapshots[:count], out=some[:count])
+            for row, snapshot in zip(some, snapshots, strict=False):
+                row[:] = snapshot
             features = self.halves.encode(some, options)
-            for block, row in zip(blocks[:count], features, strict=False):
+            for block, row in zip(blocks, features, strict=False):
                 block.features = row.copy()  # not the other rows with it
-            del blocks[:count], snapshots[:count]
+            del blocks[:size], snapshots[:size]
 
 
 @dataclass(frozen=True)

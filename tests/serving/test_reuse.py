@@ -14,7 +14,7 @@ from tiny_halves import add_halves
 from wearcast.serving.batcher import Batcher
 from wearcast.serving.models import BUNDLED, open_model
 from wearcast.serving.policy import Policy
-from wearcast.serving.reuse import Encoded, Known, Reuse
+from wearcast.serving.reuse import Encoded, Known, Reuse, measure_reuse
 from wearcast.serving.session import open_session
 from wearcast.serving.workers import Workers
 from wearcast.signals.series import Block, Series
@@ -102,6 +102,16 @@ def test_no_more_is_kept_than_a_window_holds(reuse):
     assert len(kept) - before == len(row) == 3
     # Not with them the arrays that they were made in.
     assert all(block.features.base is None for block in row)
+
+
+def test_halves_are_run_only_where_they_are_measured_to_be_faster(session, tmp_path):
+    slow, fast = (Policy({1: run_s, 4: run_s}, 1) for run_s in (1.0, 1e-9))
+    assert measure_reuse([session], fast) is None
+    reusing = measure_reuse([session], slow)
+    assert reusing.times == reusing.policy.rows_per_s / slow.rows_per_s
+    assert f"{reusing.times:.1f} times the windows/s" in reusing.text
+    without = open_session(write_tiny_model(tmp_path))
+    assert measure_reuse([without], slow) is None
 
 
 def test_streams_share_runs_and_take_turns_on_two_workers(session):
