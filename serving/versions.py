@@ -41,6 +41,8 @@ class Versions:
         self._most_waiting = most_waiting
         self._versions: dict[ModelKey, Version] = {}
         self._labels = Labels(root)
+        # What was asked for, and what it means until something changes.
+        self._found: dict[tuple[str, int, str], Loaded] = {}
         self._one_at_a_time = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "loading")
         self._leaving: set[asyncio.Task[None]] = set()
@@ -94,8 +96,11 @@ class Versions:
             NotFoundError: there is no such model, version or label, or it is not loaded.
             InputError: both a version and a label.
         """
-        version = self._labels.choose(name, version, label)
-        return self.get(choose_version(self.ready, name, version))
+        asked = (name, version, label)
+        if asked not in self._found:
+            version = self._labels.choose(name, version, label)
+            self._found[asked] = self.get(choose_version(self.ready, name, version))
+        return self._found[asked]
 
     def labels_of(self, key: ModelKey) -> tuple[str, ...]:
         """The labels of a version, sorted."""
@@ -208,6 +213,7 @@ class Versions:
             counts=old.batcher.counts if old else None,
         )
         version.loaded = Loaded(key, opened.sessions[0].contract_json, batcher)
+        self._found.clear()
         version.reason = ""
         _LOG.info("%s is loaded: %s", name, opened.policy.text)
 
@@ -215,6 +221,7 @@ class Versions:
         version = self._versions[key]
         loaded = self.get(key)
         version.loaded, version.leaving, version.reason = None, loaded, reason
+        self._found.clear()
 
         async def see_off() -> None:
             await loaded.finish()
@@ -227,6 +234,7 @@ class Versions:
         return loaded
 
     async def _read_labels(self) -> None:
+        self._found.clear()
         try:
             self._labels.read(self.ready)
         except ArtefactError as error:
