@@ -24,8 +24,10 @@ class NotRunningError(Exception):
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, log: Path, **options: object) -> Iterator[int]:
-    """A server while the block runs; gives its process once it answers a request.
+def running(
+    command: Sequence[str], port: int, log: Path, *, model: str = NAME, **options: object
+) -> Iterator[int]:
+    """A server while the block runs; gives its process once its model is ready.
 
     Raises:
         NotRunningError: it ended, or does not answer in time.
@@ -35,7 +37,7 @@ def running(command: Sequence[str], port: int, log: Path, **options: object) -> 
             command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, **options
         )
     try:
-        _wait_until_ready(process, port, log)
+        _wait_until_ready(process, port, log, model)
         yield process.pid
     finally:
         _end(process)
@@ -94,8 +96,8 @@ def _cpu_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    request = open_inference_pb2.ModelReadyRequest(name=NAME).SerializeToString()
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path, model: str) -> None:
+    request = open_inference_pb2.ModelReadyRequest(name=model).SerializeToString()
     decode = open_inference_pb2.ModelReadyResponse.FromString
     end_s = time.monotonic() + _PATIENCE_S
     said = ""
