@@ -10,14 +10,14 @@ import pytest
 import torch
 from checkpoints import make_checkpoint
 from click.testing import CliRunner
-from gear_files import small_block
+from gear_files import small_block, write_gear
 from plant_rows import make_rows
 from running import running_server
 
 import wearcast
 from wearcast.clients import Client
 from wearcast.clients.cli.export import command
-from wearcast.clients.cli.export_int8 import describe
+from wearcast.clients.cli.export_int8 import describe, make_gatherer
 from wearcast.clients.plant_rows import make_blocks
 from wearcast.clients.windows import gather_windows
 from wearcast.export.int8 import Comparison, Cost, Difference, Int8, Windows
@@ -26,7 +26,7 @@ from wearcast.export.parity import run_frozen, run_onnx, run_torch
 from wearcast.export.quantize import quantize
 from wearcast.serving.session import open_session
 from wearcast.signals.cleaning.plant_writing import write_csv
-from wearcast.signals.contract import Contract
+from wearcast.signals.contract import Channel, Contract
 from wearcast.signals.errors import ArtefactError, InputError
 from wearcast.signals.golden import Golden, golden_input
 from wearcast.training.architectures import build
@@ -254,6 +254,26 @@ def test_the_command_line_compares_on_recordings(wide_lstm: Path, tmp_path: Path
     golden = Golden.from_json((Path(printed["folder"]) / "golden.json").read_text())
     (got,) = run_frozen(session, 1, (golden_input(contract, golden)[0],))
     assert np.abs(got - golden.outputs["flow_rate"]).max() <= deviation
+
+
+def test_blocks_of_a_gear_file_are_those_of_the_models_speed_and_load(
+    gear: Path, tmp_path: Path
+) -> None:
+    write_gear(tmp_path / "gear.csv", rows=500, speeds=(8.33, 25.0), loads=(0.0,))
+    checkpoint = load_checkpoint(gear)
+    contract = Contract(
+        name=NAME, version=1, kind="forecast", batch_sizes=(1,), weights_sha256="0" * 64,
+        channels=tuple(Channel(*pair) for pair in checkpoint.channels), outputs=checkpoint.outputs,
+        sample_rate_hz=5_000.0, window=1, hop_s=0.0002, sequence=7, missing=True,
+        forecast=checkpoint.forecast, training=checkpoint.training,
+    )  # fmt: skip
+    (found,) = make_gatherer([tmp_path / "gear.csv"])(contract)
+    assert found.name == "gear-8.33-0"
+    assert len(found.inputs[0]) == 494
+    np.testing.assert_array_equal(found.followed[0][:-1, 0], found.inputs[0][1:, -1, 3, 0])
+    other = msgspec.structs.replace(contract, training={"speed": 40.0, "load": 0.0})
+    with pytest.raises(InputError, match=r"evaluate: gear.csv: expected a block of the speed"):
+        make_gatherer([tmp_path / "gear.csv"])(other)
 
 
 def test_people_see_both_graphs_side_by_side() -> None:
