@@ -65,11 +65,12 @@ lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between 
 protos: $(PROTOS_VENV)/.made ## Write the stubs anew
 	$(call generate,protos)
 
-bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, and a rolling forecast
+bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, a rolling forecast, and INT8
 	$(PYTHON_VENV) benchmarks/import_time.py
 	$(PYTHON_VENV) benchmarks/predict_local.py
 	$(PYTHON_VENV) benchmarks/clean.py
 	$(PYTHON_VENV) benchmarks/rolling_forecast.py
+	$(PYTHON_VENV) benchmarks/int8.py
 
 bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow live streams (25 minutes)
 	$(PYTHON_VENV) benchmarks/serving/throughput.py --write

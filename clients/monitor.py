@@ -171,13 +171,10 @@ class Monitor:
                 yield Notice("RECONNECTED", None, f"server {self._address}: connected again")
         elif kind == "estimates":
             yield from self._read_estimates(response.estimates)
+            if response.HasField("acknowledged_sequence"):
+                yield self._note(response.acknowledged_sequence, requests)
         elif kind == "acknowledgement":
-            sequence = response.acknowledgement.sequence
-            requests.acknowledged = sequence
-            self._acknowledged = max(self._acknowledged, sequence)
-            self._attempts = 0
-            self._source.release(sequence + 1 - self._context)
-            yield Acknowledged(sequence)
+            yield self._note(response.acknowledgement.sequence, requests)
         elif kind == "alert":
             yield from self._read_alert(response.alert)
         elif kind == "notice":
@@ -187,6 +184,14 @@ class Monitor:
             if notice not in self._noticed:
                 self._noticed.add(notice)
                 yield notice
+
+    def _note(self, sequence: int, requests: "_Requests") -> Acknowledged:
+        """All up to that block is stored."""
+        requests.acknowledged = sequence
+        self._acknowledged = max(self._acknowledged, sequence)
+        self._attempts = 0
+        self._source.release(sequence + 1 - self._context)
+        return Acknowledged(sequence)
 
     def _read_estimates(self, batch: machine_health_pb2.EstimateBatch) -> Iterator[Estimate]:
         for estimate in decode_estimates(batch):

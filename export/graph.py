@@ -29,7 +29,7 @@ def write_onnx(
     inputs: Sequence[str] = INPUTS,
 ) -> None:
     """Write the ONNX graph of a model, for inputs of exactly the example's shapes."""
-    with _quiet_exporter():
+    with quiet_exporter():
         program = torch.onnx.export(
             model,
             example,
@@ -44,6 +44,11 @@ def write_onnx(
     graph = proto.graph
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         part.ClearField("metadata_props")
+    save_graph(proto, path, metadata)
+
+
+def save_graph(proto: onnx.ModelProto, path: Path, metadata: dict[str, str]) -> None:
+    """Write a graph with this metadata and no other."""
     proto.ClearField("metadata_props")
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto)
@@ -53,7 +58,7 @@ def write_onnx(
 def write_torchscript(model: nn.Module, example: tuple[Tensor, ...], path: Path) -> None:
     """Write a traced and frozen TorchScript of a model, for inputs of the example's shapes."""
     whole = path.with_suffix(".whole")
-    with _quiet_exporter():
+    with quiet_exporter():
         traced = torch.jit.trace(model, example, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.freeze(traced).save(str(whole))
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
@@ -65,14 +70,14 @@ def write_torchscript(model: nn.Module, example: tuple[Tensor, ...], path: Path)
 
 def load_torchscript(path: Path) -> nn.Module:
     """The module in a TorchScript file."""
-    with _quiet_exporter():
+    with quiet_exporter():
         module: nn.Module = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
     return module
 
 
 @contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Hide what torch says of its own insides while it exports."""
+def quiet_exporter() -> Iterator[None]:
+    """Hide what exporters say of their own insides."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)  # "torchvision is not installed"
     try:

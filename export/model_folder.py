@@ -1,7 +1,7 @@
 """The model folder: what export hands to serving, `NAME/VERSION/` with everything in it.
 
 batch-N.onnx         the graph at each batch size, with the contract in its metadata
-batch-N.torchscript  the same for those who run torch
+batch-N.torchscript  the same for those who run torch; not where the graph is INT8
 encoder-N.onnx       where the model has two halves: what looks at each block of a window alone,
 head-N.onnx          and what looks at all of them then; see `wearcast.signals.halves`
 weights.pth          the checkpoint it was made of
@@ -24,6 +24,8 @@ from torch import nn
 
 from wearcast.export.graph import write_onnx, write_torchscript
 from wearcast.export.halves import check_halves, has_halves, write_halves
+from wearcast.export.int8 import BATCHES as INT8_BATCHES
+from wearcast.export.int8 import Int8, make_int8
 from wearcast.export.parity import (
     Arrays,
     check_parity,
@@ -43,7 +45,10 @@ _GOLDEN_ROWS = 4
 
 @dataclass(frozen=True)
 class Exported:
-    """A finished model folder; `largest_difference` is the worst that any runtime was off by."""
+    """A finished model folder; `largest_difference` is the worst that any runtime was off by.
+
+    That is at whole precision; the contract says how far INT8 is off.
+    """
 
     folder: Path
     contract: Contract
@@ -51,21 +56,35 @@ class Exported:
 
 
 def export_checkpoint(
-    pth: Path, name: str, out_dir: Path, batches: Sequence[int], version: int | None = None
+    pth: Path,
+    name: str,
+    out_dir: Path,
+    batches: Sequence[int],
+    version: int | None = None,
+    *,
+    int8: Int8 | None = None,
 ) -> Exported:
     """Make `out_dir/name/version/` from a checkpoint, the next free version if none is given.
 
     The folder appears whole or not at all, and an existing version is never touched.
 
+    int8: makes large recurrent and dense layers INT8, at batch 1.
+
     Raises:
-        InputError: no name for a folder, or no batch size.
+        InputError: no name for a folder, no batch size, or one that INT8 is not made for.
         ArtefactError: the checkpoint is damaged or foreign, the version is taken, or the graphs do
-            not answer as the model does.
+            not answer as the model does, or INT8 not nearly so.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
         raise InputError("name", "up to 100 of a-z, 0-9, '.', '_', '-', no sign first", name)
     if not batches or min(batches) < 1:
         raise InputError("batch", "one size or more, each 1 or more", list(batches))
+    if int8 is not None:
+        if set(batches) != set(INT8_BATCHES):
+            expected = "1 with INT8: rows beside a row would change its answer"
+            raise InputError("batch", expected, ", ".join(map(str, batches)))
+        if not int8.bar > 0:
+            raise InputError("bar", "a number above 0", int8.bar)
     checkpoint = load_checkpoint(pth)
     model = checkpoint.build_model()
     version = version or next_version(out_dir / name)
@@ -83,6 +102,11 @@ def export_checkpoint(
             shutil.copyfile(pth, folder / "weights.pth")
             golden = Golden(0, _GOLDEN_ROWS, checkpoint.center, checkpoint.scale, {})
             difference = _write_graphs(folder, model, contract, golden)
+            if int8 is not None:
+                learned = [name for name, _ in model.named_parameters()]
+                contract = make_int8(folder, contract, golden, learned, int8)
+                hard = make_cases(contract, golden)
+                _check_answers(contract, run_frozen(run_onnx(folder / "batch-1.onnx"), 1, hard))
             _write_sums(folder)
             target.parent.mkdir(exist_ok=True)
             folder.rename(target)
@@ -178,7 +202,7 @@ def _check_answers(contract: Contract, answers: Arrays) -> None:
     for output, part in zip(contract.outputs, answers, strict=True):
         if part.shape[1:] != output.shape:
             raise ArtefactError(f"model: {output.name}", f"shape {output.shape}", part.shape[1:])
-        if output == LIFE_FRACTION:
+        if output.name == LIFE_FRACTION.name:
             good, expected = (part >= 0) & (part <= 1), "0 to 1"
         else:
             good, expected = np.isfinite(part), "finite numbers"

@@ -18,6 +18,9 @@ from wearcast.signals.panel import Panel
 from wearcast.signals.series import Block, Window
 from wearcast.v1 import samples_pb2
 
+# Chosen: a turn is about as long as one of a stream that has one answer at a time.
+_IN_A_TURN = 4
+
 
 class Answered(NamedTuple):
     """Blocks that were taken together, and the estimates they led to, a list for each model."""
@@ -63,7 +66,8 @@ async def answer_blocks(inbox: Inbox, panel: Panel, pins: Sequence[Pin]) -> Asyn
             pin.run(waiting) if waiting else _nothing()
             for pin, waiting in zip(pins, windows, strict=True)
         ]
-        outputs = await asyncio.gather(*jobs)
+        # One job needs no task of its own.
+        outputs = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
         estimates: list[list[Estimate]] = [[] for _ in pins]
         for place, waiting in enumerate(windows):
             for row, window in enumerate(waiting):
@@ -74,8 +78,9 @@ async def answer_blocks(inbox: Inbox, panel: Panel, pins: Sequence[Pin]) -> Asyn
                     failure = error
                     good = [block for block in good if block.sequence < window.sequence]
                     break
-                # Other streams have their turn between two answers of a large batch.
-                await asyncio.sleep(0)
+                # Other streams have their turn between the answers of a large batch.
+                if row % _IN_A_TURN == _IN_A_TURN - 1:
+                    await asyncio.sleep(0)
         if good:
             end = good[-1].sequence
             yield Answered(good, [[it for it in part if it.sequence <= end] for part in estimates])

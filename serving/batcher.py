@@ -118,7 +118,7 @@ class Batcher:
         """
         if not self.policy.batches or not self._runs:
             return self.waiting > 0
-        return self.waiting >= self.policy.sizes[-1]
+        return self.waiting >= self.policy.enough
 
     def admit(
         self,
@@ -166,10 +166,13 @@ class Batcher:
         self._open.add(request)
         return request
 
-    def begin_run(self) -> Run | None:
-        """Take rows for the next run; None where all that waited was late."""
+    def begin_run(self, free: int = 1) -> Run | None:
+        """Take rows for the next run; None where all that waited was late.
+
+        free: workers that could begin one.
+        """
         now_s = time.monotonic()
-        room = size = self.policy.choose_size(self.waiting)
+        room = size = self.policy.choose_size(self.waiting, free)
         run = Run(self, size, [], ort.RunOptions())
         run.options.log_severity_level = _SILENT
         while room and self._turns:

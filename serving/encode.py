@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from wearcast.serving.engine import Served
@@ -33,9 +34,8 @@ def to_timestamp(time_us: float) -> Timestamp | None:
     """A time as Timestamp; None after the year 9999, which leaves the field unset."""
     if not time_us <= _LAST_US:
         return None
-    stamp = Timestamp()
-    stamp.FromMicroseconds(round(time_us))
-    return stamp
+    seconds, micros = divmod(round(time_us), 1_000_000)
+    return Timestamp(seconds=seconds, nanos=micros * 1_000)
 
 
 def encode_estimates(
@@ -51,23 +51,24 @@ def encode_estimates(
 
 def encode_estimate(estimate: Estimate) -> estimate_pb2.Estimate:
     """An estimate as message."""
-    message = estimate_pb2.Estimate(
+    now_us = estimate.window_end_us
+    answer: dict[str, Message]
+    if isinstance(estimate.answer, RemainingLife):
+        answer = {"remaining_life": _encode_life(estimate.answer, now_us)}
+    elif isinstance(estimate.answer, Forecast):
+        answer = {"forecast": _encode_forecast(estimate.answer, now_us)}
+    elif isinstance(estimate.answer, Outlier):
+        answer = {"outlier": _encode_outlier(estimate.answer)}
+    else:
+        answer = {"fault_diagnosis": _encode_diagnosis(estimate.answer)}
+    return estimate_pb2.Estimate(
         sequence=estimate.sequence,
-        window_end=to_timestamp(estimate.window_end_us),
+        window_end=to_timestamp(now_us),
         quality=[
             samples_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in estimate.quality
         ],
+        **answer,
     )
-    now_us = estimate.window_end_us
-    if isinstance(estimate.answer, RemainingLife):
-        message.remaining_life.CopyFrom(_encode_life(estimate.answer, now_us))
-    elif isinstance(estimate.answer, Forecast):
-        message.forecast.CopyFrom(_encode_forecast(estimate.answer, now_us))
-    elif isinstance(estimate.answer, Outlier):
-        message.outlier.CopyFrom(_encode_outlier(estimate.answer))
-    else:
-        message.fault_diagnosis.CopyFrom(_encode_diagnosis(estimate.answer))
-    return message
 
 
 def _encode_forecast(forecast: Forecast, now_us: int) -> estimate_pb2.Forecast:

@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
@@ -11,6 +10,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from wearcast.serving.operations.logs import REQUEST_ID, REQUEST_ID_KEY
 from wearcast.signals.errors import BusyError, FieldError, WearcastError
 
 _LOG = logging.getLogger(__name__)
@@ -18,39 +18,22 @@ _DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "wearcast"
 _TEXT_BYTES = 1000
 
-Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
+async def end_call(context: Any, error: Exception, *, is_own: bool) -> None:  # noqa: ANN401
+    """End a call in which an error was raised: with its status, if its client is still there.
 
-class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Wraps the methods of services, all of them coroutines (request, context)."""
-
-    def __init__(self, *services: str) -> None:
-        self._prefixes = tuple(f"/{service}/" for service in services)
-
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:  # noqa: ANN401
-        """Give the method's handler, wrapped."""
-        handler = await continuation(details)
-        if handler is None or not details.method.startswith(self._prefixes):
-            return handler
-        codecs = (handler.request_deserializer, handler.response_serializer)
-        if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(_guard(handler.unary_unary), *codecs)
-        return grpc.stream_stream_rpc_method_handler(_guard(handler.stream_stream), *codecs)
-
-
-def _guard(behaviour: Behaviour) -> Behaviour:
-    async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
-        try:
-            return await behaviour(request, context)
-        except Exception as error:  # noqa: BLE001
-            # The client went away in the middle of an answer; it may be that only writing says so.
-            gone = context.done() or isinstance(error, grpc.aio.InternalError)
-            if gone and not isinstance(error, WearcastError):
-                _LOG.info("a client went away")
-                return None
-            await abort(context, status_of(error))
-
-    return guarded
+    is_own: the method is one of ours, whose errors all become statuses; else gRPC sees to those
+    that are not ours.
+    """
+    if isinstance(error, WearcastError):
+        await abort(context, to_status(error))
+    if not is_own:
+        raise error
+    # The client went away in the middle of an answer; it may be that only writing says so.
+    if context.done() or isinstance(error, grpc.aio.InternalError):
+        _LOG.info("a client went away")
+        return
+    await abort(context, status_of(error))
 
 
 def status_of(error: Exception) -> status_pb2.Status:
@@ -93,8 +76,8 @@ def _shorten(text: str) -> str:
 
 
 async def abort(context: Any, status: status_pb2.Status) -> NoReturn:  # noqa: ANN401
-    """End a call with a status and its details."""
+    """End a call with a status, its details and its request id."""
     code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
-    metadata = (*context.trailing_metadata(), (_DETAILS_KEY, status.SerializeToString()))
-    await context.abort(code, status.message, metadata)
+    told = ((REQUEST_ID_KEY, REQUEST_ID.get()), (_DETAILS_KEY, status.SerializeToString()))
+    await context.abort(code, status.message, told)
     raise AssertionError  # abort raises

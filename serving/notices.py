@@ -41,12 +41,12 @@ class Notices:
             yield from self._about(estimate)
 
     def _about(self, estimate: Estimate) -> Iterator[pb.Notice]:
-        now = format_time(estimate.window_end_us)
         if Quality.CLOCK_JUMP in estimate.quality:
             yield pb.Notice(
                 code=pb.NOTICE_CODE_CLOCK_JUMP,
                 sequence=estimate.sequence,
-                text=f"the clock jumped before block {estimate.sequence}, at {now}",
+                text=f"the clock jumped before block {estimate.sequence}, "
+                f"at {format_time(estimate.window_end_us)}",
             )
         life = estimate.answer
         if isinstance(life, RemainingLife) and life.alarm and not self._alarm:
@@ -54,7 +54,7 @@ class Notices:
                 code=pb.NOTICE_CODE_LIFE_ALARM,
                 sequence=estimate.sequence,
                 text=f"life used {life.line.value or life.life_fraction:.2f} by the line, "
-                f"at {now}; {life.rul_s:.0f} s of life left",
+                f"at {format_time(estimate.window_end_us)}; {life.rul_s:.0f} s of life left",
             )
         self._alarm = _is_alarm(estimate)
         self._sequence = estimate.sequence

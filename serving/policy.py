@@ -64,15 +64,30 @@ class Policy:
             return f"up to {max(self.sizes)} rows together, {self._words} of {min(self.sizes)}"
         return f"rows by {min(self.run_s)}, as more together give {self._words}"
 
-    def choose_size(self, waiting: int) -> int:
+    @cached_property
+    def enough(self) -> int:
+        """Rows from which on more together give no more rows a second.
+
+        >>> Policy({1: 0.001, 8: 0.004, 32: 0.016}, workers=2).enough
+        8
+        """
+        best = max(map(self._rate, self.sizes))
+        return min(size for size in self.sizes if self._rate(size) * NOISE >= best)
+
+    def choose_size(self, waiting: int, free: int = 1) -> int:
         """The frozen batch size that answers most rows a second of those that wait.
 
         Between equals the largest, as each run costs something beside its time in ONNX Runtime.
+        free: workers that can begin a run now; what waits is shared among them while each has
+        enough.
 
         >>> policy = Policy({1: 0.001, 8: 0.004, 32: 0.016}, workers=2)
         >>> [policy.choose_size(waiting) for waiting in (1, 5, 9, 40)]
         [1, 8, 8, 32]
+        >>> [policy.choose_size(waiting, free=2) for waiting in (9, 16, 40, 80)]
+        [8, 8, 8, 32]
         """
+        waiting = min(waiting, max(self.enough, -(-waiting // free)))
         rates = {size: min(waiting, size) / self.run_s[size] for size in self.sizes}
         best = max(rates.values())
         return max(size for size, rate in rates.items() if rate * NOISE >= best)
@@ -125,16 +140,16 @@ def _repeat(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def _time_run(session: Runner, inputs: list[NDArray[np.float32]]) -> float:
-    """Seconds of one run: the best of some, as other programs can only slow it down.
+    """Seconds of one run, the mean of some.
 
     Of this thread's own time, in which the whole run happens: by the clock on the wall a busy
-    machine would let long runs look worse than short ones.
+    machine would let long runs look worse than short ones. Measured over all of them, as some
+    machines tell that time in steps longer than a run.
     """
     session.run_batch(inputs)
-    times: list[float] = []
-    end_s = time.perf_counter() + _MEASURE_S
-    while len(times) < _LEAST_RUNS or time.perf_counter() < end_s:
-        start_s = time.thread_time()
+    runs, start_s, took_s = 0, time.thread_time(), 0.0
+    while runs < _LEAST_RUNS or took_s < _MEASURE_S:
         session.run_batch(inputs)
-        times.append(time.thread_time() - start_s)
-    return min(times)
+        runs += 1
+        took_s = time.thread_time() - start_s
+    return took_s / runs

@@ -119,7 +119,8 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
                 async for missed in self._store.after(key, sequence):
                     alerts = await watch.missed(last, missed) if watch else []
                     about = told.about_stored(missed)
-                    await _tell(context, about, alerts, missed, key.version)
+                    for response in _tell(about, alerts, missed, key.version):
+                        await context.write(response)
                     last = missed[-1].sequence
                 notices.append(told)
                 watches.append(watch)
@@ -196,28 +197,32 @@ class Servicer(MachineHealthServiceServicer):  # type: ignore[misc]  # generated
             alerts.append(found)
             if estimates:
                 saves.append(self._store.save(key, estimates, keep))
-        await asyncio.gather(*saves)
+        if len(saves) == 1:
+            await saves[0]  # without a task of its own
+        else:
+            await asyncio.gather(*saves)
+        responses: list[pb.MonitorResponse] = []
         for key, told, found, estimates in zip(keys, notices, alerts, answers, strict=True):
             about = told.about(blocks, estimates)
             if estimates:
                 self._assets.see(key, estimates[-1])
-            await _tell(context, about, found, estimates, key.version)
-        await context.write(
-            pb.MonitorResponse(acknowledgement=pb.Acknowledgement(sequence=blocks[-1].sequence))
-        )
+            responses += _tell(about, found, estimates, key.version)
+        stored = blocks[-1].sequence
+        if responses and responses[-1].HasField("estimates"):
+            responses[-1].acknowledged_sequence = stored
+        else:
+            acknowledgement = pb.Acknowledgement(sequence=stored)
+            responses.append(pb.MonitorResponse(acknowledgement=acknowledgement))
+        for response in responses:
+            await context.write(response)
 
 
-async def _tell(
-    context: Any,  # noqa: ANN401
-    notices: Iterable[pb.Notice],
-    alerts: Sequence[Alert],
-    estimates: list[Estimate],
-    version: int,
-) -> None:
+def _tell(
+    notices: Iterable[pb.Notice], alerts: Sequence[Alert], estimates: list[Estimate], version: int
+) -> list[pb.MonitorResponse]:
     """Estimates last: a client that has one has what had to be said about it too."""
-    for notice in notices:
-        await context.write(pb.MonitorResponse(notice=notice))
-    for alert in alerts:
-        await context.write(pb.MonitorResponse(alert=encode_alert(alert)))
+    responses = [pb.MonitorResponse(notice=notice) for notice in notices]
+    responses += [pb.MonitorResponse(alert=encode_alert(alert)) for alert in alerts]
     if estimates:
-        await context.write(pb.MonitorResponse(estimates=encode_estimates(estimates, version)))
+        responses.append(pb.MonitorResponse(estimates=encode_estimates(estimates, version)))
+    return responses

@@ -8,14 +8,14 @@ share one flush to disk. Another process may read and write the same file.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -35,6 +35,8 @@ _PAGE = 500
 # Of each series, in memory: 5 h of blocks each 10 s, a few MB. A stream that goes on needs what its
 # model's line is fitted to and what its client missed, some dozens.
 KEPT_IN_MEMORY = 2_000
+# Chosen: so many more may be kept, as forgetting costs as much as storing.
+_FORGET_AFTER = 100
 _TABLES = """
 CREATE TABLE series (
     asset TEXT NOT NULL,
@@ -101,11 +103,11 @@ class SeriesKey(NamedTuple):
 
 class _Job(NamedTuple):
     work: Callable[[sqlite3.Connection], object]
-    done: Future[object]
+    done: asyncio.Future[Any]
 
 
 class Store:
-    """Keeps estimates in a file, or the newest `KEPT_IN_MEMORY` of each series in memory.
+    """Keeps estimates in a file, or the newest of each series in memory: `KEPT_IN_MEMORY` or more.
 
     in_memory: whether there is no file. commits: transactions so far.
 
@@ -117,6 +119,7 @@ class Store:
         self.in_memory = path is None
         self.commits = Took()  # only its own thread adds to it
         self._connection = _open(path)
+        self._since: dict[SeriesKey, int] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store")
         self._thread.start()
@@ -133,12 +136,20 @@ class Store:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(_UPSERT, rows)
-            if self.in_memory:
+            if self.in_memory and self._is_full(key, len(rows)):
                 connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))
             if keep is not None:
                 keep(connection)
 
         await self._do(work)
+
+    def _is_full(self, key: SeriesKey, more: int) -> bool:
+        """Whether enough came since the last look that older ones should be forgotten."""
+        self._since[key] = self._since.get(key, 0) + more
+        if self._since[key] < _FORGET_AFTER:
+            return False
+        self._since[key] = 0
+        return True
 
     async def last(self, key: SeriesKey, count: int) -> list[Estimate]:
         """The newest `count` estimates, oldest first."""
@@ -177,10 +188,10 @@ class Store:
         return [msgspec.json.decode(text, type=Estimate) for text in texts]
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        job = _Job(work, Future())
-        self._jobs.put(job)
-        # Shielded: a client that goes away does not undo what is being written.
-        return cast("Result", await asyncio.shield(asyncio.wrap_future(job.done)))
+        # A client that goes away does not undo what is being written: nobody looks at the future.
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(work, done))
+        return await done
 
     def _work(self) -> None:
         closing = False
@@ -203,13 +214,12 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             results = [error] * len(jobs)
+        ends: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
         for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, sqlite3.Error):
-                job.done.set_exception(StoreError(f"store: {result}"))
-            elif isinstance(result, Exception):
-                job.done.set_exception(result)
-            else:
-                job.done.set_result(result)
+            ends.setdefault(job.done.get_loop(), []).append((job.done, result))
+        for loop, its in ends.items():
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, its)
 
     def _attempt(self, job: _Job) -> object:
         """What the job gives, or the error that undid it."""
@@ -222,6 +232,19 @@ class Store:
             result = error
         self._connection.execute("RELEASE job")
         return result
+
+
+def _settle(ends: list[tuple[asyncio.Future[Any], object]]) -> None:
+    """Wake those who wait, on their loop: all of a commit at once."""
+    for done, result in ends:
+        if done.cancelled():
+            continue
+        if isinstance(result, sqlite3.Error):
+            done.set_exception(StoreError(f"store: {result}"))
+        elif isinstance(result, Exception):
+            done.set_exception(result)
+        else:
+            done.set_result(result)
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

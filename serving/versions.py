@@ -49,6 +49,8 @@ class Versions:
         self._most_waiting = most_waiting
         self._versions: dict[ModelKey, Version] = {}
         self._labels = Labels(root)
+        # What was asked for, and what it means until something changes.
+        self._found: dict[tuple[str, int, str], Loaded] = {}
         self._one_at_a_time = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "loading")
         self._leaving: set[asyncio.Task[None]] = set()
@@ -102,8 +104,11 @@ class Versions:
             NotFoundError: there is no such model, version or label, or it is not loaded.
             InputError: both a version and a label.
         """
-        version = self._labels.choose(name, version, label)
-        return self.get(choose_version(self.ready, name, version))
+        asked = (name, version, label)
+        if asked not in self._found:
+            version = self._labels.choose(name, version, label)
+            self._found[asked] = self.get(choose_version(self.ready, name, version))
+        return self._found[asked]
 
     def labels_of(self, key: ModelKey) -> tuple[str, ...]:
         """The labels of a version, sorted."""
@@ -209,6 +214,7 @@ class Versions:
         finally:
             version.is_loading = False
         version.loaded = self._put_together(key, opened, version.loaded)
+        self._found.clear()
         version.reason = ""
         _LOG.info("%s is loaded: %s", name, opened.text)
 
@@ -233,6 +239,7 @@ class Versions:
         version = self._versions[key]
         loaded = self.get(key)
         version.loaded, version.leaving, version.reason = None, loaded, reason
+        self._found.clear()
 
         async def see_off() -> None:
             await loaded.finish()
@@ -245,6 +252,7 @@ class Versions:
         return loaded
 
     async def _read_labels(self) -> None:
+        self._found.clear()
         try:
             self._labels.read(self.ready)
         except ArtefactError as error:

@@ -65,7 +65,7 @@ class Workers:
             if not wanting:
                 return
             batcher = min(wanting, key=lambda item: item.used_s)
-            run = batcher.begin_run()
+            run = batcher.begin_run(self._free)
             if run is None:
                 continue
             self._used_s = batcher.used_s

@@ -2,9 +2,9 @@
 
     python benchmarks/serving/live_streams.py --streams 1 10 100 1000 --seconds 20 --write
 
-A real `wearcast serve` with the LSTM of throughput.py, and Monitor streams from a process of their
-own; samples of different streams are spread evenly over the second. Each sample ends a window, so
-each leads to an answer, which is stored before it is sent.
+A real `wearcast serve` with a bundled model, and with the LSTM of throughput.py; Monitor streams
+come from a process of their own, and their samples are spread evenly over the second. Each sample
+ends a window, so each leads to an answer, which is stored before it is sent.
 """
 
 import argparse
@@ -22,17 +22,22 @@ from pathlib import Path
 import grpc.aio
 import numpy as np
 import uvloop
-from lstm_model import CHANNELS, WINDOW, find_model
+from lstm_model import NAME as LSTM
+from lstm_model import find_model as find_lstm
+from lstm_model import make_contract
 from processes import find_port, measure_cpu, measure_memory, running
 from servers import our_command
 from throughput import describe_machine
 
 from wearcast.clients.encode import encode_block
+from wearcast.serving.models import BUNDLED, open_model
+from wearcast.signals.contract import Contract
 from wearcast.signals.series import Block
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import samples_pb2
 
 RESULTS = Path(__file__).parents[1] / "results" / "live_streams.md"
+MODELS = ("flow-outlier", LSTM)
 # A connection takes 1,024 streams at most, by the server's default.
 STREAMS_PER_CONNECTION = 250
 BAR_P99_MS, BAR_MB = 50.0, 1.0
@@ -44,6 +49,7 @@ SETTLE_S = 3.0
 class Figure:
     """One number of streams; `cpu` in cores, memory of the server."""
 
+    model: str
     streams: int
     samples: int
     answered: int
@@ -58,12 +64,13 @@ class Figure:
 class Asset:
     """One stream; `latencies_s` of the samples in the measured time."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, contract: Contract) -> None:
         self.name = name
+        self._contract = contract
         self.latencies_s: list[float] = []
         self.sent = 0
         self._sent_s: dict[int, float] = {}
-        self._values = np.random.default_rng(len(name)).standard_normal(len(CHANNELS), np.float32)
+        self._values = np.random.default_rng(len(name)).uniform(1, 2, len(contract.channels))
         self._opened = asyncio.Event()
 
     async def follow(
@@ -86,9 +93,11 @@ class Asset:
     async def _write(
         self, ready: asyncio.Semaphore, plan: "Plan"
     ) -> AsyncIterator[pb.MonitorRequest]:
-        yield pb.MonitorRequest(start=pb.MonitorStart(asset=self.name, model="lstm"))
+        start = pb.MonitorStart(asset=self.name, model=self._contract.name)
+        yield pb.MonitorRequest(start=start)
         await self._opened.wait()
-        first = [self._block(number) for number in range(WINDOW - 1)]
+        before = self._contract.sequence - 1
+        first = [self._block(number) for number in range(before)]
         yield pb.MonitorRequest(blocks=samples_pb2.BlockBatch(blocks=first))
         ready.release()
         begin_s = await plan.begin
@@ -96,7 +105,7 @@ class Asset:
         for tick in range(plan.settle + plan.ticks):
             due_s = begin_s + offset_s + tick
             await asyncio.sleep(due_s - time.perf_counter())
-            number = WINDOW - 1 + tick
+            number = before + tick
             block = self._block(number)
             if tick >= plan.settle:
                 # Behind the sleep, so that the generator's own delay does not count.
@@ -105,8 +114,9 @@ class Asset:
             yield pb.MonitorRequest(blocks=samples_pb2.BlockBatch(blocks=[block]))
 
     def _block(self, number: int) -> samples_pb2.Block:
-        start_us = 1_700_000_000_000_000 + number * 1_000_000
-        return encode_block(Block(number, start_us, 1.0, self._values[:, None]))
+        start_us = 1_700_000_040_000_000 + round(number * self._contract.hop_s * 1e6)
+        values = np.float32(self._values + 0.1 * np.sin(number))[:, None]
+        return encode_block(Block(number, start_us, self._contract.sample_rate_hz, values))
 
 
 @dataclass(frozen=True)
@@ -123,13 +133,15 @@ class Plan:
         return int(name.rpartition("-")[2]) / self.streams
 
 
-async def follow_all(port: int, process: int, streams: int, seconds: int) -> Figure:
+async def follow_all(
+    port: int, process: int, contract: Contract, streams: int, seconds: int
+) -> Figure:
     """All streams, in this process."""
     before_mb = measure_memory(process)
     loop = asyncio.get_running_loop()
     plan = Plan(streams, round(SETTLE_S), seconds, loop.create_future())
     ready = asyncio.Semaphore(0)
-    assets = [Asset(f"{streams}-streams-{number}") for number in range(streams)]
+    assets = [Asset(f"{streams}-streams-{number}", contract) for number in range(streams)]
     count = -(-streams // STREAMS_PER_CONNECTION)
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) for _ in range(count)]
@@ -153,19 +165,28 @@ async def follow_all(port: int, process: int, streams: int, seconds: int) -> Fig
     p50, p99, worst = np.quantile(latencies_ms, (0.5, 0.99, 1.0)).tolist()
     measured_s = seconds - 0.5
     return Figure(
-        streams, sum(asset.sent for asset in assets), len(latencies_ms), p50, p99, worst,
+        contract.name, streams, sum(asset.sent for asset in assets), len(latencies_ms),
+        p50, p99, worst,
         server_s / measured_s, client_s / measured_s, (after_mb - before_mb) / streams,
     )  # fmt: skip
 
 
-def measure(folder: Path, streams: int, seconds: int) -> Figure:
+def find_contract(model: str) -> Contract:
+    """What a model takes and gives."""
+    if model == LSTM:
+        return make_contract()
+    return open_model(None, model).contract
+
+
+def measure(folder: Path, model: str, streams: int, seconds: int) -> Figure:
     """A server of its own for each number of streams."""
     port = find_port()
-    models_dir, _ = find_model()
+    models_dir = find_lstm()[0] if model == LSTM else BUNDLED
     command = our_command(models_dir, port)
-    with running(command, port, folder / "server.log", env=dict(os.environ)) as process:
+    log, env = folder / "server.log", dict(os.environ)
+    with running(command, port, log, model=model, env=env) as process:
         arguments = ["--port", str(port), "--process", str(process)]
-        arguments += ["--streams", str(streams), "--seconds", str(seconds)]
+        arguments += ["--models", model, "--streams", str(streams), "--seconds", str(seconds)]
         done = subprocess.run(
             [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, check=True
         )
@@ -175,20 +196,21 @@ def measure(folder: Path, streams: int, seconds: int) -> Figure:
 def make_report(machine: str, figures: list[Figure], seconds: int) -> str:
     """A table, as Markdown."""
     lines = [
-        "# Live streams of one sample a second each: LSTM(4 -> 256, 2 layers, window 60)",
+        "# Live streams of one sample a second each",
         "",
         f"{machine}.",
         "",
         f"Monitor streams for {seconds} s, from sample to answer; server and client on the same",
         "cores, whose time is shown in cores. Memory is what the server grew by, with the newest",
-        "estimates of each asset, which it keeps.",
+        "estimates of each asset, which it keeps. `lstm` is the LSTM of serving.md, `flow-outlier`",
+        "a bundled model.",
         "",
-        "| streams | samples | answered | p50 ms | p99 ms | worst ms | server | client | MB each |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | streams | samples | answered | p50 ms | p99 ms | worst | server | client | MB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {item.streams:,} | {item.samples:,} | {item.answered:,} | {item.p50_ms:.1f} "
-        f"| {item.p99_ms:.1f} | {item.worst_ms:.1f} | {item.server_cpu:.2f} "
+        f"| {item.model} | {item.streams:,} | {item.samples:,} | {item.answered:,} "
+        f"| {item.p50_ms:.1f} | {item.p99_ms:.1f} | {item.worst_ms:.1f} | {item.server_cpu:.2f} "
         f"| {item.client_cpu:.2f} | {item.mb_a_stream:.2f} |"
         for item in figures
     ]
@@ -204,6 +226,7 @@ def make_report(machine: str, figures: list[Figure], seconds: int) -> str:
 def main() -> None:
     """Measure, print, and write if asked."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
@@ -211,15 +234,20 @@ def main() -> None:
     parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.port:
-        (streams,) = options.streams
-        work = follow_all(options.port, options.process, streams, options.seconds)
+        (streams,), (model,) = options.streams, options.models
+        contract = find_contract(model)
+        work = follow_all(options.port, options.process, contract, streams, options.seconds)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             print(json.dumps(asdict(runner.run(work))))
         return
     machine = describe_machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        figures = [measure(folder, streams, options.seconds) for streams in options.streams]
+        figures = [
+            measure(folder, model, streams, options.seconds)
+            for model in options.models
+            for streams in options.streams
+        ]
     report = make_report(machine, figures, options.seconds)
     print(report)
     if options.write:

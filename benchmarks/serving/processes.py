@@ -27,7 +27,7 @@ class NotRunningError(Exception):
 def running(
     command: Sequence[str], port: int, log: Path, *, model: str = NAME, **options: object
 ) -> Iterator[int]:
-    """A server while the block runs; gives its process once the model answers.
+    """A server while the block runs; gives its process once its model is ready.
 
     Raises:
         NotRunningError: it ended, or does not answer in time.

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Container
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ _NUMBER = re.compile("[1-9][0-9]{0,8}")
 _TIMEOUT = "timeout"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks of a model.
 
     values: float32 (rows, sequence, channels, window). minutes: float32 (rows,), of the week, or

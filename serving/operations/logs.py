@@ -9,6 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 LogFormat = Literal["text", "json"]
+# In the metadata of a call.
+REQUEST_ID_KEY = "x-request-id"
 # Of the call that is being answered; empty: none is.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 

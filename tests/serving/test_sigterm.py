@@ -17,7 +17,7 @@ from running import running_server
 from tiny import wearing_block, write_tiny_model
 from tiny_slow import ENDLESS, write_slow_model
 from waiting import wait_until
-from wire import OpenStream, estimates_of, failure, notices_of
+from wire import OpenStream, acknowledged_by, estimates_of, failure, notices_of
 
 from wearcast.clients.edge.carriers.messages import encode_parcel
 from wearcast.inference import open_inference_pb2 as inference
@@ -103,8 +103,7 @@ def follow(stream: OpenStream) -> Iterator[pb.MonitorResponse]:
             stream.send(wearing_block(sent, LIFE))
             sent += 1
         response = next(stream.call)
-        if response.HasField("acknowledgement"):
-            acknowledged = response.acknowledgement.sequence
+        acknowledged = max(acknowledged, acknowledged_by(response))
         yield response
 
 

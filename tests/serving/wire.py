@@ -99,7 +99,7 @@ class OpenStream:
             if self.method == "Predict":
                 done = response.estimates.estimates[-1].sequence >= sequence
             else:
-                done = response.acknowledgement.sequence >= sequence > 0
+                done = acknowledged_by(response) >= sequence > 0
             if done:
                 return responses
         raise AssertionError(f"the stream ended before {sequence}: {responses}")
@@ -114,6 +114,13 @@ class OpenStream:
             self._outbox.put(None)
             return responses, failure(error)
         raise AssertionError(f"the stream ended well: {responses}")
+
+
+def acknowledged_by(response: pb.MonitorResponse) -> int:
+    """How far everything is stored; -1 where it does not say."""
+    if response.HasField("acknowledged_sequence"):
+        return response.acknowledged_sequence
+    return response.acknowledgement.sequence if response.HasField("acknowledgement") else -1
 
 
 def estimates_of(responses: list[Any]) -> list[Any]:

@@ -28,15 +28,15 @@ from wearcast.v1 import model_pb2 as wearcast_dot_v1_dot_model__pb2
 from wearcast.v1 import samples_pb2 as wearcast_dot_v1_dot_samples__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n wearcast/v1/machine_health.proto\x12\x0bwearcast.v1\x1a\x17wearcast/v1/alert.proto\x1a\x1awearcast/v1/estimate.proto\x1a\x17wearcast/v1/model.proto\x1a\x19wearcast/v1/samples.proto\"r\n\x0eMonitorRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.wearcast.v1.MonitorStartH\x00\x12)\n\x06\x62locks\x18\x02 \x01(\x0b\x32\x17.wearcast.v1.BlockBatchH\x00\x42\t\n\x07request\"\xf7\x02\n\x0cMonitorStart\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x16\n\x0e\x61ge_at_start_s\x18\x04 \x01(\x01\x12\x1e\n\x11received_sequence\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x31\n\x0e\x66urther_models\x18\x06 \x03(\x0b\x32\x19.wearcast.v1.FurtherModel\x12\"\n\x15\x61\x63knowledged_sequence\x18\x07 \x01(\x04H\x01\x88\x01\x01\x12,\n\x06\x61larms\x18\x08 \x01(\x0b\x32\x17.wearcast.v1.AlarmRulesH\x02\x88\x01\x01\x12\x31\n\ralarms_by_tag\x18\t \x03(\x0b\x32\x1a.wearcast.v1.TagAlarmRules\x12\r\n\x05label\x18\n \x01(\tB\x14\n\x12_received_sequenceB\x18\n\x16_acknowledged_sequenceB\t\n\x07_alarms\"s\n\x0c\x46urtherModel\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x1e\n\x11received_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05label\x18\x04 \x01(\tB\x14\n\x12_received_sequence\"\x83\x02\n\x0fMonitorResponse\x12.\n\x07started\x18\x01 \x01(\x0b\x32\x1b.wearcast.v1.MonitorStartedH\x00\x12/\n\testimates\x18\x02 \x01(\x0b\x32\x1a.wearcast.v1.EstimateBatchH\x00\x12\x37\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32\x1c.wearcast.v1.AcknowledgementH\x00\x12%\n\x06notice\x18\x04 \x01(\x0b\x32\x13.wearcast.v1.NoticeH\x00\x12#\n\x05\x61lert\x18\x05 \x01(\x0b\x32\x12.wearcast.v1.AlertH\x00\x42\n\n\x08response\"v\n\x0eMonitorStarted\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\"\n\x15\x61\x63knowledged_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x18\n\x16_acknowledged_sequence\"Y\n\rEstimateBatch\x12(\n\testimates\x18\x01 \x03(\x0b\x32\x15.wearcast.v1.Estimate\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"#\n\x0f\x41\x63knowledgement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"O\n\x06Notice\x12%\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x17.wearcast.v1.NoticeCode\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\"r\n\x0ePredictRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.wearcast.v1.PredictStartH\x00\x12)\n\x06\x62locks\x18\x02 \x01(\x0b\x32\x17.wearcast.v1.BlockBatchH\x00\x42\t\n\x07request\"U\n\x0cPredictStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x16\n\x0e\x61ge_at_start_s\x18\x03 \x01(\x01\x12\r\n\x05label\x18\x04 \x01(\t\"@\n\x0fPredictResponse\x12-\n\testimates\x18\x01 \x01(\x0b\x32\x1a.wearcast.v1.EstimateBatch\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.wearcast.v1.Model\"?\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05label\x18\x03 \x01(\t\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.wearcast.v1.Model*\x90\x01\n\nNoticeCode\x12\x1b\n\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16NOTICE_CODE_LIFE_ALARM\x10\x01\x12\x13\n\x0fNOTICE_CODE_GAP\x10\x02\x12\x1a\n\x16NOTICE_CODE_CLOCK_JUMP\x10\x03\x12\x18\n\x14NOTICE_CODE_DRAINING\x10\x04\x32\xc2\x02\n\x14MachineHealthService\x12H\n\x07Monitor\x12\x1b.wearcast.v1.MonitorRequest\x1a\x1c.wearcast.v1.MonitorResponse(\x01\x30\x01\x12H\n\x07Predict\x12\x1b.wearcast.v1.PredictRequest\x1a\x1c.wearcast.v1.PredictResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.wearcast.v1.ListModelsRequest\x1a\x1f.wearcast.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.wearcast.v1.GetModelRequest\x1a\x1d.wearcast.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n wearcast/v1/machine_health.proto\x12\x0bwearcast.v1\x1a\x17wearcast/v1/alert.proto\x1a\x1awearcast/v1/estimate.proto\x1a\x17wearcast/v1/model.proto\x1a\x19wearcast/v1/samples.proto\"r\n\x0eMonitorRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.wearcast.v1.MonitorStartH\x00\x12)\n\x06\x62locks\x18\x02 \x01(\x0b\x32\x17.wearcast.v1.BlockBatchH\x00\x42\t\n\x07request\"\xf7\x02\n\x0cMonitorStart\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x16\n\x0e\x61ge_at_start_s\x18\x04 \x01(\x01\x12\x1e\n\x11received_sequence\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x31\n\x0e\x66urther_models\x18\x06 \x03(\x0b\x32\x19.wearcast.v1.FurtherModel\x12\"\n\x15\x61\x63knowledged_sequence\x18\x07 \x01(\x04H\x01\x88\x01\x01\x12,\n\x06\x61larms\x18\x08 \x01(\x0b\x32\x17.wearcast.v1.AlarmRulesH\x02\x88\x01\x01\x12\x31\n\ralarms_by_tag\x18\t \x03(\x0b\x32\x1a.wearcast.v1.TagAlarmRules\x12\r\n\x05label\x18\n \x01(\tB\x14\n\x12_received_sequenceB\x18\n\x16_acknowledged_sequenceB\t\n\x07_alarms\"s\n\x0c\x46urtherModel\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x1e\n\x11received_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05label\x18\x04 \x01(\tB\x14\n\x12_received_sequence\"\xc1\x02\n\x0fMonitorResponse\x12.\n\x07started\x18\x01 \x01(\x0b\x32\x1b.wearcast.v1.MonitorStartedH\x00\x12/\n\testimates\x18\x02 \x01(\x0b\x32\x1a.wearcast.v1.EstimateBatchH\x00\x12\x37\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32\x1c.wearcast.v1.AcknowledgementH\x00\x12%\n\x06notice\x18\x04 \x01(\x0b\x32\x13.wearcast.v1.NoticeH\x00\x12#\n\x05\x61lert\x18\x05 \x01(\x0b\x32\x12.wearcast.v1.AlertH\x00\x12\"\n\x15\x61\x63knowledged_sequence\x18\x06 \x01(\x04H\x01\x88\x01\x01\x42\n\n\x08responseB\x18\n\x16_acknowledged_sequence\"v\n\x0eMonitorStarted\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\"\n\x15\x61\x63knowledged_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x18\n\x16_acknowledged_sequence\"Y\n\rEstimateBatch\x12(\n\testimates\x18\x01 \x03(\x0b\x32\x15.wearcast.v1.Estimate\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"#\n\x0f\x41\x63knowledgement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"O\n\x06Notice\x12%\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x17.wearcast.v1.NoticeCode\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\"r\n\x0ePredictRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.wearcast.v1.PredictStartH\x00\x12)\n\x06\x62locks\x18\x02 \x01(\x0b\x32\x17.wearcast.v1.BlockBatchH\x00\x42\t\n\x07request\"U\n\x0cPredictStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x16\n\x0e\x61ge_at_start_s\x18\x03 \x01(\x01\x12\r\n\x05label\x18\x04 \x01(\t\"@\n\x0fPredictResponse\x12-\n\testimates\x18\x01 \x01(\x0b\x32\x1a.wearcast.v1.EstimateBatch\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.wearcast.v1.Model\"?\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05label\x18\x03 \x01(\t\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.wearcast.v1.Model*\x90\x01\n\nNoticeCode\x12\x1b\n\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16NOTICE_CODE_LIFE_ALARM\x10\x01\x12\x13\n\x0fNOTICE_CODE_GAP\x10\x02\x12\x1a\n\x16NOTICE_CODE_CLOCK_JUMP\x10\x03\x12\x18\n\x14NOTICE_CODE_DRAINING\x10\x04\x32\xc2\x02\n\x14MachineHealthService\x12H\n\x07Monitor\x12\x1b.wearcast.v1.MonitorRequest\x1a\x1c.wearcast.v1.MonitorResponse(\x01\x30\x01\x12H\n\x07Predict\x12\x1b.wearcast.v1.PredictRequest\x1a\x1c.wearcast.v1.PredictResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.wearcast.v1.ListModelsRequest\x1a\x1f.wearcast.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.wearcast.v1.GetModelRequest\x1a\x1d.wearcast.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wearcast.v1.machine_health_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_NOTICECODE']._serialized_start=1825
-  _globals['_NOTICECODE']._serialized_end=1969
+  _globals['_NOTICECODE']._serialized_start=1887
+  _globals['_NOTICECODE']._serialized_end=2031
   _globals['_MONITORREQUEST']._serialized_start=154
   _globals['_MONITORREQUEST']._serialized_end=268
   _globals['_MONITORSTART']._serialized_start=271
@@ -44,29 +44,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FURTHERMODEL']._serialized_start=648
   _globals['_FURTHERMODEL']._serialized_end=763
   _globals['_MONITORRESPONSE']._serialized_start=766
-  _globals['_MONITORRESPONSE']._serialized_end=1025
-  _globals['_MONITORSTARTED']._serialized_start=1027
-  _globals['_MONITORSTARTED']._serialized_end=1145
-  _globals['_ESTIMATEBATCH']._serialized_start=1147
-  _globals['_ESTIMATEBATCH']._serialized_end=1236
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1238
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1273
-  _globals['_NOTICE']._serialized_start=1275
-  _globals['_NOTICE']._serialized_end=1354
-  _globals['_PREDICTREQUEST']._serialized_start=1356
-  _globals['_PREDICTREQUEST']._serialized_end=1470
-  _globals['_PREDICTSTART']._serialized_start=1472
-  _globals['_PREDICTSTART']._serialized_end=1557
-  _globals['_PREDICTRESPONSE']._serialized_start=1559
-  _globals['_PREDICTRESPONSE']._serialized_end=1623
-  _globals['_LISTMODELSREQUEST']._serialized_start=1625
-  _globals['_LISTMODELSREQUEST']._serialized_end=1644
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1646
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1702
-  _globals['_GETMODELREQUEST']._serialized_start=1704
-  _globals['_GETMODELREQUEST']._serialized_end=1767
-  _globals['_GETMODELRESPONSE']._serialized_start=1769
-  _globals['_GETMODELRESPONSE']._serialized_end=1822
-  _globals['_MACHINEHEALTHSERVICE']._serialized_start=1972
-  _globals['_MACHINEHEALTHSERVICE']._serialized_end=2294
+  _globals['_MONITORRESPONSE']._serialized_end=1087
+  _globals['_MONITORSTARTED']._serialized_start=1089
+  _globals['_MONITORSTARTED']._serialized_end=1207
+  _globals['_ESTIMATEBATCH']._serialized_start=1209
+  _globals['_ESTIMATEBATCH']._serialized_end=1298
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1300
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1335
+  _globals['_NOTICE']._serialized_start=1337
+  _globals['_NOTICE']._serialized_end=1416
+  _globals['_PREDICTREQUEST']._serialized_start=1418
+  _globals['_PREDICTREQUEST']._serialized_end=1532
+  _globals['_PREDICTSTART']._serialized_start=1534
+  _globals['_PREDICTSTART']._serialized_end=1619
+  _globals['_PREDICTRESPONSE']._serialized_start=1621
+  _globals['_PREDICTRESPONSE']._serialized_end=1685
+  _globals['_LISTMODELSREQUEST']._serialized_start=1687
+  _globals['_LISTMODELSREQUEST']._serialized_end=1706
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1708
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1764
+  _globals['_GETMODELREQUEST']._serialized_start=1766
+  _globals['_GETMODELREQUEST']._serialized_end=1829
+  _globals['_GETMODELRESPONSE']._serialized_start=1831
+  _globals['_GETMODELRESPONSE']._serialized_end=1884
+  _globals['_MACHINEHEALTHSERVICE']._serialized_start=2034
+  _globals['_MACHINEHEALTHSERVICE']._serialized_end=2356
 # @@protoc_insertion_point(module_scope)

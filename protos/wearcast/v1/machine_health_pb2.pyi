@@ -69,18 +69,20 @@ class FurtherModel(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., received_sequence: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class MonitorResponse(_message.Message):
-    __slots__ = ("started", "estimates", "acknowledgement", "notice", "alert")
+    __slots__ = ("started", "estimates", "acknowledgement", "notice", "alert", "acknowledged_sequence")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
     ALERT_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     started: MonitorStarted
     estimates: EstimateBatch
     acknowledgement: Acknowledgement
     notice: Notice
     alert: _alert_pb2.Alert
-    def __init__(self, started: _Optional[_Union[MonitorStarted, _Mapping]] = ..., estimates: _Optional[_Union[EstimateBatch, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., alert: _Optional[_Union[_alert_pb2.Alert, _Mapping]] = ...) -> None: ...
+    acknowledged_sequence: int
+    def __init__(self, started: _Optional[_Union[MonitorStarted, _Mapping]] = ..., estimates: _Optional[_Union[EstimateBatch, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., alert: _Optional[_Union[_alert_pb2.Alert, _Mapping]] = ..., acknowledged_sequence: _Optional[int] = ...) -> None: ...
 
 class MonitorStarted(_message.Message):
     __slots__ = ("version", "next_sequence", "acknowledged_sequence")

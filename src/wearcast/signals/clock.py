@@ -21,7 +21,7 @@ def format_time(time_us: int) -> str:
     '1970-01-01T00:00:01.500000Z'
     """
     moment = _EPOCH + timedelta(microseconds=int(time_us))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> int:

@@ -181,6 +181,20 @@ class FaultPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check("faults", "names, each once", self.faults, distinct, "fault")
 
 
+class Int8Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That layers of the graph are rounded to 8 bits, and what it costs.
+
+    layers: how many. deviation: for each output how far an answer was at most from that of the
+    graph at whole precision, in its unit, over so many `windows`. bar: what was allowed, as a share
+    of the range of the answers.
+    """
+
+    layers: Annotated[int, Meta(ge=1)]
+    deviation: dict[str, float]
+    windows: Annotated[int, Meta(ge=1)]
+    bar: Positive
+
+
 def _rises(numbers: tuple[float, ...]) -> bool:
     return all(earlier < later for earlier, later in pairwise(numbers))
 
@@ -202,7 +216,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minutes since Monday, 0:00, of that zone at the window's last sample. every_s: an answer is due
     only where the window's end, plus a hop, is a whole multiple of it by that zone's clock; None:
     with every block. missing: readings may be missing (NaN). partial: answers come from the first
-    block on, and blocks before it count as missing.
+    block on, and blocks before it count as missing. int8: None where the graph is at whole
+    precision.
     """
 
     name: str
@@ -224,6 +239,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forecast: ForecastPart | None = None
     outlier: OutlierPart | None = None
     fault: FaultPart | None = None
+    int8: Int8Part | None = None
     training: dict[str, Any] = {}
     format: int = FORMAT
 

@@ -68,6 +68,16 @@ def test_an_id_that_is_too_long_is_replaced(tiny_server):
         assert len(id_of(call)) == 16
 
 
+def test_who_names_no_id_hears_of_it_only_if_the_call_fails(tiny_server):
+    with grpc.insecure_channel(tiny_server.address) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        call = stub.ServerLive.with_call(inference.ServerLiveRequest())[1]
+        assert ID not in dict(call.trailing_metadata())
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ModelMetadata(inference.ModelMetadataRequest(name="gone"))
+        assert len(id_of(raised.value)) == 16
+
+
 def test_streams_have_an_id_too(tiny_server):
     with grpc.insecure_channel(tiny_server.address) as channel:
         stream = OpenStream(channel, "Predict")
