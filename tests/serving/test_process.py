@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,13 +18,15 @@ from running import running_server, serve_command
 from tiny import tiny_contract, wearing_block, write_tiny_model
 from wire import OpenStream, estimates_of
 
-from wearcast.serving.settings import load_settings
+from wearcast.clients.cli import serve
+from wearcast.serving.settings import Settings, load_settings
 from wearcast.signals.contract import Contract
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import model_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
 SERVICE = "wearcast.v1.MachineHealthService"
+ROOT = Path(__file__).parents[2]
 INGEST_SERVICE = "wearcast.v1.IngestService"
 
 
@@ -115,6 +118,8 @@ def test_first_line_for_people(tiny_models):
         (("--listen", "localhost:65536"), "listen: expected HOST:PORT"),
         (("--tls-cert", "cert.pem"), "tls_cert, tls_key: expected both or neither, got one"),
         (("--workers", "0"), "workers: Input should be greater than or equal to 1, got 0"),
+        (("--waiting", "-1"), "waiting: Input should be greater than or equal to 0, got -1"),
+        (("--watch-s", "-1"), "watch_s: Input should be greater than or equal to 0, got -1.0"),
     ],
 )
 def test_usage_errors(tiny_models, flags, text):
@@ -181,6 +186,14 @@ def test_flag_over_environment_over_file(tmp_path, monkeypatch):
     settings = load_settings(config, {"listen": "127.0.0.1:3", "workers": None})
     assert (settings.listen, settings.workers, settings.waiting) == ("127.0.0.1:3", 4, 5)
     assert load_settings(None, {}).listen == "127.0.0.1:2"
+
+
+def test_every_setting_is_a_flag_and_in_the_docs():
+    flags = {option.name for option in serve.command.params}
+    docs = "".join((ROOT / "docs" / name).read_text() for name in ("operations.md", "security.md"))
+    for name in Settings.model_fields:
+        assert name in flags
+        assert re.search(rf"^\| [^|]*`{name}`", docs, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
