@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 
 import grpc
 import grpc.aio
@@ -32,6 +32,7 @@ from wearcast.serving.servicer import Servicer
 from wearcast.serving.settings import Settings
 from wearcast.serving.store import Store
 from wearcast.signals.errors import InputError
+from wearcast.signals.owner import owned
 from wearcast.v1 import ingest_pb2, machine_health_pb2
 from wearcast.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
 from wearcast.v1.machine_health_pb2_grpc import add_MachineHealthServiceServicer_to_server
@@ -58,10 +59,12 @@ def run_server(settings: Settings, ready: Ready) -> None:
 
     Raises:
         ArtefactError, NotFoundError: the models can't be served.
-        InputError: the store is no such file, the address is taken, a file of TLS or
-            tokens can't be used.
+        InputError: the store is no such file or another server's, the address is taken, a file of
+            TLS or tokens can't be used.
+        StoreError: the store's folder can't be written.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    keep = nullcontext() if settings.store is None else owned(settings.store, "store")
+    with keep, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, ready))
 
 

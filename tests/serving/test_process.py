@@ -152,6 +152,31 @@ def test_store_is_no_database(tiny_models, tmp_path):
     assert "store: expected an SQLite file of wearcast, got" in errors
 
 
+def test_second_server_on_a_store_is_refused(tiny_models, tmp_path):
+    store, link = tmp_path / "store.sqlite", tmp_path / "link.sqlite"
+    link.symlink_to(store)
+    flags = ("--listen", "127.0.0.1:0", "--store")
+    expected = f"store: expected a store that no other service keeps, got {store}: one runs on it"
+    with running_server(tiny_models, "--store", str(store)) as server:
+        for path in (store, link):
+            code, errors = start_and_fail(*flags, str(path), models_dir=tiny_models)
+            assert (code, errors) == (3, f"wearcast: {expected}\n")
+        with sqlite3.connect(store) as connection:  # who only reads is not kept out
+            assert connection.execute("SELECT count(*) FROM estimates").fetchone() == (0,)
+        connection.close()
+        server.kill()  # the lock ends with whoever holds it
+        with running_server(tiny_models, "--store", str(link)) as again:
+            assert again.terminate() == 0
+
+
+def test_store_in_a_folder_that_is_not_there(tiny_models, tmp_path):
+    path = tmp_path / "gone" / "store.sqlite"
+    flags = ("--listen", "127.0.0.1:0", "--store", str(path))
+    code, errors = start_and_fail(*flags, models_dir=tiny_models)
+    expected = f"store: expected a file in a folder that is there, got {path}"
+    assert (code, errors) == (3, f"wearcast: {expected}\n")
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
 def test_tls(tiny_models, tmp_path):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
