@@ -25,6 +25,7 @@ from wearcast.serving.operations.assets import Assets
 from wearcast.serving.operations.calls import Calls
 from wearcast.serving.operations.metrics import serving_metrics
 from wearcast.serving.operations.models import Models
+from wearcast.serving.security.audit import Audit
 from wearcast.serving.security.gate import Gate
 from wearcast.serving.security.tls import make_credentials
 from wearcast.serving.security.tokens import watch_tokens
@@ -45,6 +46,8 @@ SERVICES = (SERVICE, INGEST_SERVICE, OPEN_SERVICE)
 
 _ABOVE_LIMIT_BYTES = 2**20
 _SHORT_CALLS = 128
+# Chosen: no client needs so long to greet; gRPC itself would wait 2 minutes.
+_HANDSHAKE_MS = 20_000
 # Chosen: enough for calls that are on their way, and nobody notices it.
 _HEARD_S = 0.2
 
@@ -89,7 +92,8 @@ async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     registry = CollectorRegistry()
     calls = Calls(registry, log=settings.log_calls)
-    gate = _make_gate(settings)
+    audit = Audit()
+    gate = _make_gate(settings, audit)
     server = grpc.aio.server(
         interceptors=[
             calls,
@@ -134,12 +138,14 @@ async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready
         heard_s = min(_HEARD_S, settings.drain_s)
         await asyncio.sleep(heard_s)
         await server.stop(settings.drain_s - heard_s)
+        audit.close()
         _LOG.info("stopped")
 
 
-def _make_gate(settings: Settings) -> Gate:
+def _make_gate(settings: Settings, audit: Audit) -> Gate:
     return Gate(
         None if settings.tokens is None else watch_tokens(settings.tokens),
+        audit,
         max_streams=settings.max_streams,
         max_streams_per_connection=settings.max_streams_per_connection,
     )
@@ -167,6 +173,9 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         # Room above our own limit, so that most of what is too large gets our own error.
         ("grpc.max_receive_message_length", settings.max_message_bytes + _ABOVE_LIMIT_BYTES),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        # A peer that connects and says nothing gives its place back.
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         # Streams above their limit hear of it from us; here too much of all kinds has to wait.
         ("grpc.max_concurrent_streams", settings.max_streams_per_connection + _SHORT_CALLS),
         # Two servers on one port would each get half of the streams.

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """How often models_dir is looked at for changes, in seconds; 0: never."""
     max_message_bytes: int = Field(16 * 2**20, ge=2**16)
     """Largest message a client may send."""
+    max_connections: int = Field(4096, ge=1)
+    """Connections that may be open; one more is closed before anything is read of it."""
     max_streams: int = Field(2048, ge=1)
     """Streams that may be open; one more gets RESOURCE_EXHAUSTED."""
     max_streams_per_connection: int = Field(1024, ge=1)

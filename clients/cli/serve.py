@@ -47,6 +47,7 @@ from wearcast.clients.cli.units import format_unit
     "Default 2.",
 )  # fmt: skip
 @click.option("--max-message-bytes", type=int, help="Largest message. Default 16 MiB.")
+@click.option("--max-connections", type=int, help="Connections that may be open. Default 4,096.")
 @click.option("--max-streams", type=int, help="Streams that may be open. Default 2,048.")
 @click.option(
     "--max-streams-per-connection", type=int, help="The same of one connection. Default 1,024."
