@@ -30,6 +30,7 @@ class Request:
     came_ns: int = field(default_factory=time.monotonic_ns)
     taken: int = 0
     answered: int = 0
+    fill_ns: int = 0
     infer_ns: int = 0
     parts: dict[int, list[NDArray[np.float32]]] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
