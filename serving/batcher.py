@@ -175,7 +175,8 @@ class Batcher:
             del self._turns[request]
             count = min(room, request.waiting)
             if not request.taken:
-                self.counts.queue.add(time.monotonic_ns() - request.came_ns)
+                request.queue_ns = time.monotonic_ns() - request.came_ns
+                self.counts.queue.add(request.queue_ns)
             run.parts.append(Part(request, request.taken, request.taken + count))
             request.taken += count
             self._waiting[request.is_call] -= count
@@ -192,9 +193,9 @@ class Batcher:
     ) -> None:
         """Give a run's outputs to its requests, or its error."""
         self._runs.discard(run)
-        infer_ns = ns - run.fill_ns
+        infer_ns, rows = ns - run.fill_ns, run.rows
         if outputs is not None:
-            self.counts.batches.setdefault(run.rows, Took()).add(infer_ns)
+            self.counts.batches.setdefault(rows, Took()).add(infer_ns)
             self.counts.last_ms = time.time_ns() // 1_000_000
         row = 0
         for request, start, stop in run.parts:
@@ -208,6 +209,7 @@ class Batcher:
                 self._end(request, failure)
                 continue
             begun_ns = time.monotonic_ns()
+            request.batch_rows = max(request.batch_rows, rows)
             request.fill_ns += run.fill_ns
             request.infer_ns += infer_ns
             request.parts[start] = [output[first:row] for output in outputs]

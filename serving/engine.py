@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from wearcast.serving.batcher import Batcher
 from wearcast.serving.counts import Statistics
 from wearcast.serving.models import BUNDLED
-from wearcast.serving.request import Outputs, Rows
+from wearcast.serving.request import WORK, Outputs, Rows
 from wearcast.serving.version import Entry, Loaded, ModelKey, State
 from wearcast.serving.versions import Versions
 from wearcast.serving.workers import Workers
@@ -205,6 +205,9 @@ async def _run(
             output.name: np.empty((0, *output.shape), np.float32)
             for output in batcher.contract.outputs
         }
+    work = WORK.get()
+    if work is not None:
+        work.models.add((batcher.contract.name, batcher.contract.version))
     request = batcher.admit(rows, minutes, deadline_s=deadline_s, is_call=is_call)
     workers.call(batcher)
     try:
@@ -212,6 +215,9 @@ async def _run(
     except asyncio.CancelledError:
         batcher.leave(request)
         raise
+    finally:
+        if work is not None:
+            work.add(request)
 
 
 def _check_shapes(

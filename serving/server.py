@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack, nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 
 import grpc
 import grpc.aio
@@ -52,6 +52,7 @@ _HANDSHAKE_MS = 20_000
 _HEARD_S = 0.2
 
 Ready = Callable[[str, list[ModelKey], str | None], None]
+Interceptors = Sequence[grpc.aio.ServerInterceptor]
 
 
 def run_server(settings: Settings, ready: Ready) -> None:
@@ -78,15 +79,32 @@ async def _serve(settings: Settings, ready: Ready) -> None:
         waiting=settings.waiting,
         watch_s=settings.watch_s,
     )
-    async with engine:
+    async with _tracing(settings) as traces, engine:
         store = Store(settings.store)
         try:
-            await _answer(settings, engine, store, ready)
+            await _answer(settings, engine, store, traces, ready)
         finally:
             store.close()
 
 
-async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready) -> None:
+@asynccontextmanager
+async def _tracing(settings: Settings) -> AsyncIterator[Interceptors]:
+    """What traces calls; nothing unless the settings say where to."""
+    if settings.traces_endpoint is None:
+        yield []
+        return
+    from wearcast.serving.operations.traces import Traces  # noqa: PLC0415 - needs wearcast[otel]
+
+    traces = Traces(settings.traces_endpoint)
+    try:
+        yield [traces]
+    finally:
+        await asyncio.to_thread(traces.close)
+
+
+async def _answer(
+    settings: Settings, engine: Engine, store: Store, traces: Interceptors, ready: Ready
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -97,6 +115,7 @@ async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready
     server = grpc.aio.server(
         interceptors=[
             calls,
+            *traces,
             gate,
             MalformedInterceptor(),
             StatusInterceptor(*SERVICES),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+_URL = re.compile(r"https?://[^/\s]+:\d{1,5}/?")
 DEFAULT_LISTEN = "127.0.0.1:8561"
 
 
@@ -61,6 +63,9 @@ class Settings(BaseSettings):
     """HOST:PORT of metrics for Prometheus, plain HTTP; not set: none. Port 0 takes a free one."""
     metrics_assets: int = Field(1000, ge=0)
     """Series of assets in the metrics, those that were answered last."""
+    traces_endpoint: str | None = None
+    """http://HOST:PORT or https://HOST:PORT of a collector that takes OTLP over gRPC; not set: no
+    traces."""
     log_format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object a line."""
     log_calls: bool = False
@@ -90,6 +95,11 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"metrics_listen: expected {expected}, got {self.metrics_listen!r}"
                 )
+        endpoint = self.traces_endpoint
+        if endpoint is not None and not _URL.fullmatch(endpoint):
+            raise ValueError(
+                f"traces_endpoint: expected http:// or https:// and HOST:PORT, got {endpoint!r}"
+            )
         return self
 
 

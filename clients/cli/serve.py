@@ -60,6 +60,11 @@ from wearcast.clients.cli.units import format_unit
     "--metrics-assets", type=int, help="Assets in the metrics, the newest. Default 1,000."
 )
 @click.option(
+    "--traces-endpoint", metavar="URL",
+    help="http://HOST:PORT or https://HOST:PORT of a collector that takes OTLP over gRPC. "
+    "Default: no traces.",
+)  # fmt: skip
+@click.option(
     "--log-format", type=click.Choice(["text", "json"]), help="Of the log on stderr. Default text."
 )
 @click.option("--log-calls", is_flag=True, default=None, help="Log each call that ends.")

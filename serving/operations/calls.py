@@ -1,21 +1,18 @@
 """Every call of every service: its request id, how it ended, how long it took."""
 
-import asyncio
-import inspect
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from wearcast.serving.operations.following import find_code, follow, name_call
 from wearcast.serving.operations.logs import REQUEST_ID
-from wearcast.serving.security.roles import METHODS
 
 _LOG = logging.getLogger(__name__)
 REQUEST_ID_KEY = "x-request-id"
@@ -57,33 +54,14 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:  # noqa: ANN401
         """Give the method's handler, followed."""
-        labels = _labels_of(details.method)
+        labels = name_call(details.method)
         handler = await continuation(details)
         if handler is None:
             self._ended(*labels, "UNIMPLEMENTED").inc()
             return None
         request_id = _find_id(details.invocation_metadata or ())
-        if handler.unary_unary:
-            behaviour, make = handler.unary_unary, grpc.unary_unary_rpc_method_handler
-        elif handler.unary_stream:
-            behaviour, make = handler.unary_stream, grpc.unary_stream_rpc_method_handler
-        elif handler.stream_unary:
-            behaviour, make = handler.stream_unary, grpc.stream_unary_rpc_method_handler
-        else:
-            behaviour, make = handler.stream_stream, grpc.stream_stream_rpc_method_handler
         is_stream = not handler.unary_unary
-
-        async def run(request: Any, context: Any) -> Any:  # noqa: ANN401
-            with self._follow(labels, request_id, context, is_stream=is_stream):
-                return await behaviour(request, context)
-
-        async def generate(request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ANN401
-            with self._follow(labels, request_id, context, is_stream=is_stream):
-                async for response in behaviour(request, context):
-                    yield response
-
-        followed = generate if inspect.isasyncgenfunction(behaviour) else run
-        return make(followed, handler.request_deserializer, handler.response_serializer)
+        return follow(handler, partial(self._follow, labels, request_id, is_stream=is_stream))
 
     @contextmanager
     def _follow(
@@ -108,7 +86,7 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
             raise
         finally:
             took_s = time.perf_counter() - begun_s
-            code = _find_code(context, error)
+            code = find_code(context, error)
             self._ended(*labels, code).inc()
             if streams:
                 streams.dec()
@@ -120,28 +98,8 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
                 _LOG.info("%s ended with %s", method, code, extra=fields)
 
 
-def _labels_of(method: str) -> tuple[str, str]:
-    """Service and method; what a client makes up is one label, not one each."""
-    if method not in METHODS:
-        return ("other", "other")
-    _, service, name = method.split("/")
-    return service, name
-
-
 def _find_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     for key, value in metadata:
         if key == REQUEST_ID_KEY and isinstance(value, str) and 0 < len(value) <= _LONGEST_ID:
             return value
     return secrets.token_hex(8)
-
-
-def _find_code(context: Any, error: BaseException | None) -> str:  # noqa: ANN401
-    """The name of the status that the client gets, or would have got."""
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)) or (
-        error is None and context.done()
-    ):
-        left_s = context.time_remaining()
-        return "CANCELLED" if left_s is None or left_s > 0 else "DEADLINE_EXCEEDED"
-    # A number until somebody sets one.
-    code = context.code() or grpc.StatusCode.OK
-    return "UNKNOWN" if error is not None and code is grpc.StatusCode.OK else str(code.name)

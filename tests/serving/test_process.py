@@ -118,6 +118,7 @@ def test_first_line_for_people(tiny_models):
         (("--listen", "localhost:65536"), "listen: expected HOST:PORT"),
         (("--tls-cert", "cert.pem"), "tls_cert, tls_key: expected both or neither, got one"),
         (("--workers", "0"), "workers: Input should be greater than or equal to 1, got 0"),
+        (("--traces-endpoint", "localhost:4317"), "traces_endpoint: expected http:// or https://"),
         (("--waiting", "-1"), "waiting: Input should be greater than or equal to 0, got -1"),
         (("--watch-s", "-1"), "watch_s: Input should be greater than or equal to 0, got -1.0"),
     ],
