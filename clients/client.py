@@ -106,22 +106,41 @@ class Client:
         response = self._call("ListModels", machine_health_pb2.ListModelsRequest())
         return [decode_model(model) for model in response.models]
 
-    def model(self, name: str, version: int = 0) -> Contract:
-        """Contract of one model; version 0 is the newest.
+    def labels(self) -> dict[tuple[str, int], list[str]]:
+        """Labels of every version that is served, by its model's name and its number.
 
         Raises:
-            NotFoundError: it is not served.
             UnreachableError: no server answers.
         """
-        request = machine_health_pb2.GetModelRequest(name=name, version=version)
+        response = self._call("ListModels", machine_health_pb2.ListModelsRequest())
+        return {(model.name, model.version): list(model.labels) for model in response.models}
+
+    def model(self, name: str, version: int = 0, label: str = "") -> Contract:
+        """Contract of one model, in a version, or in the one that a label names.
+
+        Without both it is the version labelled stable, or, if there is none, the newest.
+
+        Raises:
+            NotFoundError: it is not served, or has no such label.
+            InputError: both a version and a label.
+            UnreachableError: no server answers.
+        """
+        request = machine_health_pb2.GetModelRequest(name=name, version=version, label=label)
         return decode_model(self._call("GetModel", request).model)
 
     def predict(
-        self, blocks: Iterable[Block], *, model: str, version: int = 0, age_at_start_s: float = 0.0
+        self,
+        blocks: Iterable[Block],
+        *,
+        model: str,
+        version: int = 0,
+        label: str = "",
+        age_at_start_s: float = 0.0,
     ) -> Iterator[Estimate]:
         """Score a recording: an estimate for each full window, in order. Nothing is stored.
 
-        age_at_start_s: operating time of the asset at block 0, in seconds.
+        version, label: as in `model`. age_at_start_s: operating time of the asset at block 0, in
+        seconds.
 
         Raises:
             InputError, MismatchError, NotFoundError: what the server refused, and why.
@@ -129,7 +148,7 @@ class Client:
         """
         failures: list[Exception] = []
         start = machine_health_pb2.PredictStart(
-            model=model, version=version, age_at_start_s=age_at_start_s
+            model=model, version=version, label=label, age_at_start_s=age_at_start_s
         )
         requests = self._predict_requests(start, blocks, failures)
         call = MachineHealthServiceStub(self._connect()).Predict(requests)
@@ -150,6 +169,7 @@ class Client:
         asset: str,
         model: str | Sequence[str],
         version: int = 0,
+        label: str = "",
         age_at_start_s: float = 0.0,
         stop: threading.Event | None = None,
         alarms: AlarmRules | None = None,
@@ -161,13 +181,13 @@ class Client:
 
         model: one, or several that answer about the same blocks; `Estimate.model` tells which one
         does. Blocks then have the channels of the first, and after those what the others add; see
-        `wearcast.signals.panel.join_contracts`. version: of the first; of the others the newest.
-        stop: once it is set, no further block is sent, and the iterator ends with the answers to
-        those that were. alarms: the server watches the stages of models of kind outlier by these
-        rules, and alerts come too; alarms_by_tag: other rules for single detectors and channels, by
-        "CHANNEL DETECTOR". received, acknowledged: to go on where an earlier iterator ended: of
-        each model the block of the last estimate that came, and the last acknowledged one; -1:
-        none.
+        `wearcast.signals.panel.join_contracts`. version, label: of the first, as in `model`; a
+        label counts when the stream begins, and the version that it names then is kept. stop: once
+        it is set, no further block is sent, and the iterator ends with the answers to those that
+        were. alarms: the server watches the stages of models of kind outlier by these rules, and
+        alerts come too; alarms_by_tag: other rules for single detectors and channels, by "CHANNEL
+        DETECTOR". received, acknowledged: to go on where an earlier iterator ended: of each model
+        the block of the last estimate that came, and the last acknowledged one; -1: none.
 
         Raises:
             InputError, MismatchError, NotFoundError: what the server refused, and why.
@@ -176,7 +196,10 @@ class Client:
             ReplacedError: another stream follows the same asset now.
         """
         names = [model] if isinstance(model, str) else list(model)
-        contracts = [self.model(name, 0 if place else version) for place, name in enumerate(names)]
+        contracts = [
+            self.model(name) if place else self.model(name, version, label)
+            for place, name in enumerate(names)
+        ]
         return Monitor(
             source,
             contracts,

@@ -28,13 +28,14 @@ _NO_MINUTES = np.empty(0, np.float32)
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Rows that are run together, filled up to a frozen batch size."""
+    """Rows that are run together, filled up to a frozen batch size; `fill_ns` is what that took."""
 
     batcher: "Batcher"
     size: int
     parts: list[Part]
     options: ort.RunOptions
     stopped: bool = False
+    fill_ns: int = 0
 
     @property
     def rows(self) -> int:
@@ -48,6 +49,7 @@ class Run:
 
     def work(self, worker: int) -> list[NDArray[np.float32]]:
         """Run it in the session of a worker, on whose thread this is called."""
+        begun_ns = time.monotonic_ns()
         batcher = self.batcher
         contract = batcher.contract
         shape = (contract.sequence, len(contract.channels), contract.window)
@@ -60,6 +62,7 @@ class Run:
         if contract.time_zone is not None:
             minutes = [request.minutes[start:stop] for request, start, stop in self.parts]
             inputs.append(self._fill(minutes, ()))
+        self.fill_ns = time.monotonic_ns() - begun_ns
         return batcher.sessions[worker].run_batch(inputs, self.options)
 
     def _fill(self, parts: Sequence[Rows], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -186,7 +189,8 @@ class Batcher:
             del self._turns[request]
             count = min(room, request.waiting)
             if not request.taken:
-                self.counts.queue.add(time.monotonic_ns() - request.came_ns)
+                request.queue_ns = time.monotonic_ns() - request.came_ns
+                self.counts.queue.add(request.queue_ns)
             run.parts.append(Part(request, request.taken, request.taken + count))
             request.taken += count
             self._waiting[request.is_call] -= count
@@ -203,8 +207,9 @@ class Batcher:
     ) -> None:
         """Give a run's outputs to its requests, or its error."""
         self._runs.discard(run)
+        infer_ns, rows = ns - run.fill_ns, run.rows
         if outputs is not None:
-            self.counts.batches.setdefault(run.rows, Took()).add(ns)
+            self.counts.batches.setdefault(rows, Took()).add(infer_ns)
             self.counts.last_ms = time.time_ns() // 1_000_000
         row = 0
         for request, start, stop in run.parts:
@@ -217,11 +222,16 @@ class Batcher:
                 failure.__cause__ = error
                 self._end(request, failure)
                 continue
-            request.infer_ns += ns
+            begun_ns = time.monotonic_ns()
+            request.batch_rows = max(request.batch_rows, rows)
+            request.fill_ns += run.fill_ns
+            request.infer_ns += infer_ns
             request.parts[start] = [output[first:row] for output in outputs]
             request.answered += stop - start
             if request.answered == len(request.rows):
-                self._end(request, self._join(request))
+                answer = self._join(request)
+                self.counts.compute_output.add(time.monotonic_ns() - begun_ns)
+                self._end(request, answer)
 
     def leave(self, request: Request) -> None:
         """Its caller is gone: free its place."""
@@ -250,6 +260,7 @@ class Batcher:
             self._forget(request, self.counts.fail)
         else:
             request.answer.set_result(end)
+            self.counts.compute_input.add(request.fill_ns)
             self.counts.compute_infer.add(request.infer_ns)
             self._forget(request, self.counts.success)
 

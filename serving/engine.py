@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from wearcast.serving.batcher import Batcher
 from wearcast.serving.counts import Statistics
 from wearcast.serving.models import BUNDLED
-from wearcast.serving.request import Outputs, Request
+from wearcast.serving.request import WORK, Outputs, Request
 from wearcast.serving.reuse import Known
 from wearcast.serving.version import Entry, Loaded, ModelKey, State
 from wearcast.serving.versions import Versions
@@ -212,12 +212,18 @@ class Engine:
 
 
 async def _answer(batcher: Batcher, workers: Workers, request: Request) -> Outputs:
+    work = WORK.get()
+    if work is not None:
+        work.models.add((batcher.contract.name, batcher.contract.version))
     workers.call(batcher)
     try:
         return await request.answer
     except asyncio.CancelledError:
         batcher.leave(request)
         raise
+    finally:
+        if work is not None:
+            work.add(request)
 
 
 def _check_shapes(

@@ -6,7 +6,8 @@ gRPC builds their handlers anew for each call, which costs more than most calls.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import grpc
@@ -15,20 +16,23 @@ import grpc.aio
 from wearcast.serving.errors import abort, end_call, to_status
 from wearcast.serving.malformed import be_lenient, check_decoded
 from wearcast.serving.operations.calls import Calls
-from wearcast.serving.security.gate import Gate
+from wearcast.serving.security.gate import Caller, Gate
 from wearcast.signals.errors import WearcastError
 
+Trace = Callable[[str, Any], AbstractContextManager[None]]
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
 class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Takes the methods of services as a server would, and gives them to the real one.
 
-    own: names of the services whose errors become statuses here; the others see to theirs.
+    trace: what traces a call, given its method and context. own: names of the services whose errors
+    become statuses here; the others see to theirs.
     """
 
-    def __init__(self, calls: Calls, gate: Gate, own: tuple[str, ...]) -> None:
+    def __init__(self, calls: Calls, trace: Trace | None, gate: Gate, own: tuple[str, ...]) -> None:
         self._calls = calls
+        self._trace = trace
         self._gate = gate
         self._own = own
         self._handlers: dict[str, Any] = {}
@@ -46,20 +50,22 @@ class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         """The handler of a call; None where there is no such method."""
         method, metadata = details.method, details.invocation_metadata or ()
         self._calls.begin(metadata)
+        caller = self._gate.find_caller(method, metadata)
         try:
-            self._gate.check(method, metadata)
+            self._gate.check(caller)
         except WearcastError as error:
-            return self._refuse(method, error)
+            return self._refuse(caller, error)
         handler = self._handlers.get(method)
         if handler is None:
             self._calls.count_unknown(method)
         return handler
 
-    def _refuse(self, method: str, error: WearcastError) -> grpc.RpcMethodHandler:
+    def _refuse(self, caller: Caller, error: WearcastError) -> grpc.RpcMethodHandler:
         """A handler that reads nothing of the call; of this kind it fits calls of all kinds."""
 
         async def refuse(_requests: Any, context: Any) -> None:  # noqa: ANN401
-            with self._calls.follow(method, context):
+            with self._follow(caller.method, context):
+                caller.be_refused(context, error)
                 await abort(context, to_status(error))
 
         return grpc.stream_stream_rpc_method_handler(refuse)
@@ -77,7 +83,7 @@ class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         return grpc.stream_stream_rpc_method_handler(stream, decode, encode)
 
     def _wrap_call(self, method: str, behaviour: Behaviour, *, is_own: bool) -> Behaviour:
-        follow = self._calls.follow
+        follow = self._follow
 
         async def answer(request: Any, context: Any) -> Any:  # noqa: ANN401
             with follow(method, context):
@@ -92,22 +98,42 @@ class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         self,
         method: str,
         behaviour: Behaviour,
-        checked: Callable[[Any, Callable[[], None]], Any],
+        checked: Callable[[Caller, Any, Any], Any],
         *,
         is_own: bool,
     ) -> Behaviour:
         """With a place for the stream, and a look at its token with each message."""
 
         async def stream(request: Any, context: Any) -> None:  # noqa: ANN401
-            check = self._gate.make_check(method, context.invocation_metadata() or ())
-            with self._calls.follow(method, context, is_stream=True):
+            caller = self._gate.find_caller(method, context.invocation_metadata() or ())
+            with self._follow(method, context, is_stream=True):
                 try:
-                    with self._gate.place(method, context.peer()):
-                        await behaviour(checked(request, check), context)
+                    with self._gate.place(caller, context):
+                        await behaviour(checked(caller, request, context), context)
                 except Exception as error:  # noqa: BLE001
                     await end_call(context, error, is_own=is_own)
 
         return stream
+
+    def _follow(
+        self,
+        method: str,
+        context: Any,  # noqa: ANN401
+        *,
+        is_stream: bool = False,
+    ) -> AbstractContextManager[None]:
+        followed = self._calls.follow(method, context, is_stream=is_stream)
+        if self._trace is None:
+            return followed
+        return _both(followed, self._trace(method, context))
+
+
+@contextmanager
+def _both(
+    outer: AbstractContextManager[None], inner: AbstractContextManager[None]
+) -> Iterator[None]:
+    with outer, inner:
+        yield
 
 
 def _as_coroutine(behaviour: Any) -> Behaviour:  # noqa: ANN401
@@ -121,14 +147,16 @@ def _as_coroutine(behaviour: Any) -> Behaviour:  # noqa: ANN401
     return write_all
 
 
-def _check_one(request: Any, _check: Callable[[], None]) -> Any:  # noqa: ANN401
+def _check_one(_caller: Caller, request: Any, _context: Any) -> Any:  # noqa: ANN401
     return check_decoded(request)
 
 
 async def _check_each(
-    requests: AsyncIterator[Any], check: Callable[[], None]
+    caller: Caller,
+    requests: AsyncIterator[Any],
+    context: Any,  # noqa: ANN401
 ) -> AsyncIterator[Any]:
     """What came before a message that is none is answered first."""
     async for request in requests:
-        check()
+        caller.check_again(context)
         yield check_decoded(request)

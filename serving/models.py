@@ -5,6 +5,7 @@ from pathlib import Path
 
 import wearcast
 from wearcast.serving.folder import title_of
+from wearcast.serving.labels import Labels
 from wearcast.serving.session import Session, open_session
 from wearcast.signals.errors import ArtefactError, NotFoundError
 
@@ -35,24 +36,29 @@ def list_folders(root: Path) -> dict[tuple[str, int], Path]:
     return dict(sorted(folders.items()))
 
 
-def find_model(models_dir: Path | None, name: str, version: int = 0) -> Path:
-    """The folder of one model; version 0 is the newest.
+def find_model(models_dir: Path | None, name: str, version: int = 0, label: str = "") -> Path:
+    """The folder of one model; without a version or label: that labelled stable, else the newest.
 
     Raises:
-        NotFoundError: there is no such model, or not in that version.
+        NotFoundError: there is no such model, version or label.
+        InputError: both a version and a label.
+        ArtefactError: the model's labels can't be read.
     """
     folders = find_folders(models_dir)
-    return folders[choose_version(folders, name, version)]
+    labels = Labels(models_dir or BUNDLED)
+    labels.read([key for key in folders if key[0] == name])
+    return folders[choose_version(folders, name, labels.choose(name, version, label))]
 
 
-def open_model(models_dir: Path | None, name: str, version: int = 0) -> Session:
-    """Load and check one model; version 0 is the newest.
+def open_model(models_dir: Path | None, name: str, version: int = 0, label: str = "") -> Session:
+    """Load and check one model, as `find_model` finds it.
 
     Raises:
-        NotFoundError: there is no such model, or not in that version.
-        ArtefactError: its folder does not hold together.
+        NotFoundError: there is no such model, version or label.
+        InputError: both a version and a label.
+        ArtefactError: its folder does not hold together, or its labels can't be read.
     """
-    return open_version(find_model(models_dir, name, version))
+    return open_version(find_model(models_dir, name, version, label))
 
 
 def open_models(models_dir: Path | None = None) -> dict[tuple[str, int], Session]:

@@ -5,8 +5,8 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 
 import grpc
 import grpc.aio
@@ -18,13 +18,14 @@ from wearcast.inference import open_inference_pb2
 from wearcast.inference.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from wearcast.serving.central import Central
 from wearcast.serving.engine import Engine, ModelKey
-from wearcast.serving.handlers import Handlers
+from wearcast.serving.handlers import Handlers, Trace
 from wearcast.serving.ingest import IngestServicer
 from wearcast.serving.open_inference.servicer import OpenInferenceServicer
 from wearcast.serving.operations.assets import Assets
 from wearcast.serving.operations.calls import Calls
 from wearcast.serving.operations.metrics import serving_metrics
 from wearcast.serving.operations.models import Models
+from wearcast.serving.security.audit import Audit
 from wearcast.serving.security.gate import Gate
 from wearcast.serving.security.tls import make_credentials
 from wearcast.serving.security.tokens import watch_tokens
@@ -32,6 +33,7 @@ from wearcast.serving.servicer import Servicer
 from wearcast.serving.settings import Settings
 from wearcast.serving.store import Store
 from wearcast.signals.errors import InputError
+from wearcast.signals.owner import owned
 from wearcast.v1 import ingest_pb2, machine_health_pb2
 from wearcast.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
 from wearcast.v1.machine_health_pb2_grpc import add_MachineHealthServiceServicer_to_server
@@ -44,6 +46,8 @@ SERVICES = (SERVICE, INGEST_SERVICE, OPEN_SERVICE)
 
 _ABOVE_LIMIT_BYTES = 2**20
 _SHORT_CALLS = 128
+# Chosen: no client needs so long to greet; gRPC itself would wait 2 minutes.
+_HANDSHAKE_MS = 20_000
 # Chosen: enough for calls that are on their way, and nobody notices it.
 _HEARD_S = 0.2
 
@@ -61,10 +65,12 @@ def run_server(settings: Settings, ready: Ready) -> None:
 
     Raises:
         ArtefactError, NotFoundError: the models can't be served.
-        InputError: the store is no such file, the address is taken, a file of TLS or
-            tokens can't be used.
+        InputError: the store is no such file or another server's, the address is taken, a file of
+            TLS or tokens can't be used.
+        StoreError: the store's folder can't be written.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    keep = nullcontext() if settings.store is None else owned(settings.store, "store")
+    with keep, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, ready))
 
 
@@ -75,21 +81,39 @@ async def _serve(settings: Settings, ready: Ready) -> None:
         waiting=settings.waiting,
         watch_s=settings.watch_s,
     )
-    async with engine:
+    async with _tracing(settings) as trace, engine:
         store = Store(settings.store)
         try:
-            await _answer(settings, engine, store, ready)
+            await _answer(settings, engine, store, trace, ready)
         finally:
             store.close()
 
 
-async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready) -> None:
+@asynccontextmanager
+async def _tracing(settings: Settings) -> AsyncIterator[Trace | None]:
+    """What traces a call; None unless the settings say where to."""
+    if settings.traces_endpoint is None:
+        yield None
+        return
+    from wearcast.serving.operations.traces import Traces  # noqa: PLC0415 - needs wearcast[otel]
+
+    traces = Traces(settings.traces_endpoint)
+    try:
+        yield traces.trace
+    finally:
+        await asyncio.to_thread(traces.close)
+
+
+async def _answer(
+    settings: Settings, engine: Engine, store: Store, trace: Trace | None, ready: Ready
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     registry = CollectorRegistry()
-    gate = _make_gate(settings)
-    handlers = Handlers(Calls(registry, log=settings.log_calls), gate, SERVICES)
+    audit = Audit()
+    gate = _make_gate(settings, audit)
+    handlers = Handlers(Calls(registry, log=settings.log_calls), trace, gate, SERVICES)
     server = grpc.aio.server(handlers=[handlers], options=_channel_options(settings))
     assets = Assets(settings.metrics_assets)
     servicer = Servicer(engine, store, assets, max_message_bytes=settings.max_message_bytes)
@@ -128,6 +152,7 @@ async def _answer(settings: Settings, engine: Engine, store: Store, ready: Ready
         heard_s = min(_HEARD_S, settings.drain_s)
         await asyncio.sleep(heard_s)
         await server.stop(settings.drain_s - heard_s)
+        audit.close()
         _LOG.info("stopped")
 
 
@@ -141,9 +166,10 @@ def _spare_collector() -> None:
     gc.set_threshold(_COLLECT_AFTER)
 
 
-def _make_gate(settings: Settings) -> Gate:
+def _make_gate(settings: Settings, audit: Audit) -> Gate:
     return Gate(
         None if settings.tokens is None else watch_tokens(settings.tokens),
+        audit,
         max_streams=settings.max_streams,
         max_streams_per_connection=settings.max_streams_per_connection,
     )
@@ -171,6 +197,9 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         # Room above our own limit, so that most of what is too large gets our own error.
         ("grpc.max_receive_message_length", settings.max_message_bytes + _ABOVE_LIMIT_BYTES),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        # A peer that connects and says nothing gives its place back.
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         # Streams above their limit hear of it from us; here too much of all kinds has to wait.
         ("grpc.max_concurrent_streams", settings.max_streams_per_connection + _SHORT_CALLS),
         # Two servers on one port would each get half of the streams.

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+_URL = re.compile(r"https?://[^/\s]+:\d{1,5}/?")
 DEFAULT_LISTEN = "127.0.0.1:8561"
 
 
@@ -49,6 +51,8 @@ class Settings(BaseSettings):
     """How often models_dir is looked at for changes, in seconds; 0: never."""
     max_message_bytes: int = Field(16 * 2**20, ge=2**16)
     """Largest message a client may send."""
+    max_connections: int = Field(4096, ge=1)
+    """Connections that may be open; one more is closed before anything is read of it."""
     max_streams: int = Field(2048, ge=1)
     """Streams that may be open; one more gets RESOURCE_EXHAUSTED."""
     max_streams_per_connection: int = Field(1024, ge=1)
@@ -59,6 +63,9 @@ class Settings(BaseSettings):
     """HOST:PORT of metrics for Prometheus, plain HTTP; not set: none. Port 0 takes a free one."""
     metrics_assets: int = Field(1000, ge=0)
     """Series of assets in the metrics, those that were answered last."""
+    traces_endpoint: str | None = None
+    """http://HOST:PORT or https://HOST:PORT of a collector that takes OTLP over gRPC; not set: no
+    traces."""
     log_format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object a line."""
     log_calls: bool = False
@@ -88,6 +95,11 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"metrics_listen: expected {expected}, got {self.metrics_listen!r}"
                 )
+        endpoint = self.traces_endpoint
+        if endpoint is not None and not _URL.fullmatch(endpoint):
+            raise ValueError(
+                f"traces_endpoint: expected http:// or https:// and HOST:PORT, got {endpoint!r}"
+            )
         return self
 
 

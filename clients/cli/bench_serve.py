@@ -44,6 +44,7 @@ def serve(
     client: Client,
     model: str,
     version: int,
+    label: str,
     protocol: str,
     callers: int,
     rows: int,
@@ -60,7 +61,7 @@ def serve(
       wearcast bench serve --model bearing-rul --callers 8
     """
     with client:
-        contract = client.model(model, version)
+        contract = client.model(model, version, label)
     work = _press(client, contract, protocol, callers=callers, rows=rows, seconds=seconds)
     with asyncio.Runner(loop_factory=_find_loop_factory()) as runner:
         load = runner.run(work)

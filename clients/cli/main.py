@@ -95,6 +95,7 @@ _EXTRAS = {
     "grpc_health": "serve",
     "grpc_reflection": "serve",
     "prometheus_client": "serve",
+    "opentelemetry": "otel",
     "matplotlib": "plot",
     "pandas": "files",
     "pyarrow": "files",

@@ -22,6 +22,9 @@ def command(*, client: Client, as_json: bool) -> None:
     """
     with client:
         contracts = [msgspec.to_builtins(contract) for contract in client.models()]
+        labels = client.labels()
+    for contract in contracts:
+        contract["labels"] = labels.get((contract["name"], contract["version"]), [])
     if as_json:
         click.echo(json.dumps(contracts, indent=2))
         return

@@ -143,13 +143,36 @@ def server(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+_VERSION = (
+    click.option(
+        "--version", type=click.IntRange(min=0), default=0, metavar="N",
+        help="Version of the model; without it, or a label, the one labelled stable, or the newest."
+    ),
+    click.option(
+        "--label", default="", metavar="NAME",
+        help="Label of the version instead, such as canary.",
+    ),
+)  # fmt: skip
+
+
+def version(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say which version of a model; the verb gets `version` and `label`."""
+
+    @functools.wraps(command)
+    def wrapped(*, version: int, label: str, **rest: Any) -> Any:  # noqa: ANN401
+        if version and label:
+            text = f"--label: expected none beside --version, got {label!r}"
+            raise click.UsageError(text)
+        return command(version=version, label=label, **rest)
+
+    for option in reversed(_VERSION):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 model: Decorator = click.option(
     "--model", default="bearing-rul", show_default=True, metavar="NAME", help="The model."
 )
-version: Decorator = click.option(
-    "--version", type=click.IntRange(min=0), default=0, metavar="N",
-    help="Version of the model; without it the newest.",
-)  # fmt: skip
 age_at_start: Decorator = click.option(
     "--age-at-start", "age_at_start_s", type=click.FloatRange(min=0), default=0.0,
     metavar="SECONDS", help="Operating time of the asset at its first block.",

@@ -58,6 +58,7 @@ def command(
     paths: tuple[Path, ...],
     model: str,
     version: int,
+    label: str,
     client: Client,
     local: Path | None,
     age_at_start_s: float,
@@ -94,9 +95,9 @@ def command(
     with ExitStack() as stack:
         if local is None:
             stack.enter_context(client)
-            contract, score = _open_server(client, model, version, age_at_start_s)
+            contract, score = _open_server(client, model, version, label, age_at_start_s)
         else:
-            contract, score = _open_local(local, model, version, age_at_start_s)
+            contract, score = _open_local(local, model, version, label, age_at_start_s)
         for item in _find_inputs(paths, contract, out, resampled=resampled):
             result = _score(item, contract, score)
             results.append(result)
@@ -141,9 +142,9 @@ def _write_forecasts(out: Path, result: Result, day: str | None) -> None:
 
 
 def _open_server(
-    client: Client, model: str, version: int, age_at_start_s: float
+    client: Client, model: str, version: int, label: str, age_at_start_s: float
 ) -> tuple[Contract, Score]:
-    contract = client.model(model, version)
+    contract = client.model(model, version, label)
 
     def score(blocks: Iterable[Block]) -> Iterator[Estimate]:
         return client.predict(
@@ -154,12 +155,12 @@ def _open_server(
 
 
 def _open_local(
-    models_dir: Path, model: str, version: int, age_at_start_s: float
+    models_dir: Path, model: str, version: int, label: str, age_at_start_s: float
 ) -> tuple[Contract, Score]:
     from wearcast.clients.local import predict_local  # noqa: PLC0415 - needs wearcast[serve]
     from wearcast.serving.models import open_model  # noqa: PLC0415
 
-    session = open_model(models_dir, model, version)
+    session = open_model(models_dir, model, version, label)
 
     def score(blocks: Iterable[Block]) -> Iterator[Estimate]:
         return predict_local(session, blocks, age_at_start_s=age_at_start_s)

@@ -36,12 +36,34 @@ from wearcast.clients.cli.units import format_unit
     "--insecure", is_flag=True, default=None, help="Allow other than loopback without TLS."
 )
 @click.option("--workers", type=int, help="Threads that run models. Default: one a core.")
+@click.option(
+    "--waiting", type=int, metavar="ROWS",
+    help="Rows of calls that may wait for a worker, of each model; more are refused with a time to "
+    "come again. Default 1,024.",
+)  # fmt: skip
+@click.option(
+    "--watch-s", type=float, metavar="SECONDS",
+    help="How often MODELS_DIR is looked at for new, changed and removed versions; 0: never. "
+    "Default 2.",
+)  # fmt: skip
 @click.option("--max-message-bytes", type=int, help="Largest message. Default 16 MiB.")
+@click.option("--max-connections", type=int, help="Connections that may be open. Default 4,096.")
 @click.option("--max-streams", type=int, help="Streams that may be open. Default 2,048.")
+@click.option(
+    "--max-streams-per-connection", type=int, help="The same of one connection. Default 1,024."
+)
 @click.option("--drain-s", type=float, help="Seconds that streams get to end. Default 10.")
 @click.option(
     "--metrics-listen", metavar="HOST:PORT", help="Metrics for Prometheus. Default: none."
 )
+@click.option(
+    "--metrics-assets", type=int, help="Assets in the metrics, the newest. Default 1,000."
+)
+@click.option(
+    "--traces-endpoint", metavar="URL",
+    help="http://HOST:PORT or https://HOST:PORT of a collector that takes OTLP over gRPC. "
+    "Default: no traces.",
+)  # fmt: skip
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), help="Of the log on stderr. Default text."
 )

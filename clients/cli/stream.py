@@ -95,6 +95,7 @@ def command(
     machine_number: str | None,
     rules: dict[str, str],
     version: int,
+    label: str,
     client: Client,
     age_at_start_s: float,
     out: Path | None,
@@ -141,7 +142,7 @@ def command(
 
     with client:
         contracts = {
-            model: client.model(model, 0 if place else version)
+            model: client.model(model) if place else client.model(model, version, label)
             for place, model in enumerate(models)
         }
         lines.check(list(contracts.values()))
@@ -165,7 +166,7 @@ def command(
             readings = read_rows(replay, joined)
             source = RowsReplay(readings, speed=times)
         events = client.monitor(
-            source, asset=name, model=models, version=version,
+            source, asset=name, model=models, version=contracts[models[0]].version,
             age_at_start_s=age_at_start_s, stop=stop, alarms=lines.rules,
         )  # fmt: skip
         try:

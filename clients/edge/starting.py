@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from wearcast.clients.edge.carriers import open_carrier
 from wearcast.clients.edge.clock import Clock, DrivenClock, SystemClock
@@ -17,11 +18,11 @@ from wearcast.clients.edge.settings import EdgeSettings
 from wearcast.clients.edge.sources import open_source
 from wearcast.clients.edge.store.edge_store import EdgeStore
 from wearcast.clients.edge.store.opening import open_store, reopen_store
-from wearcast.clients.edge.store.owner import owned
 from wearcast.clients.edge.telling import AlertWriter
 from wearcast.signals.alarm_rules import Tag, check_tags
 from wearcast.signals.contract import Contract
 from wearcast.signals.errors import MismatchError, StoreError, UnreachableError
+from wearcast.signals.owner import owned
 from wearcast.signals.plant_table import Columns, make_columns
 
 _LOG = logging.getLogger(__name__)
@@ -50,8 +51,9 @@ def run_edge(
         clock = DrivenClock() if settings.clock == "readings" else SystemClock()
     models = open_models(settings)
     notifier = Notifier()
+    _make_folder(settings.store.path.parent)
     with (
-        owned(settings.store.path),
+        owned(settings.store.path, "store.path"),
         _opened(settings, models) as store,
         _couriered(settings, store) as courier,
     ):
@@ -83,6 +85,13 @@ def run_edge(
         with contextlib.suppress(StoreError):
             store.maintain()
         _LOG.info("asset %s: ended in order", settings.asset)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"store: {folder}: {error.strerror}") from error
 
 
 def _make_retrainer(

@@ -2,5 +2,5 @@
 
 In the order of the data: `tensors` and `decode` lead from a request to what the engine runs,
 `encode` leads back, `describe` says what there is to ask; `servicer` has the methods, `streams` the
-order of answers on a stream, `byte_tensors` the protocol's form of texts.
+order of answers on a stream.
 """

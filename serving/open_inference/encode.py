@@ -45,7 +45,9 @@ def encode_statistics(key: ModelKey, counts: Statistics) -> pb.ModelStatistics:
             success=_encode_took(counts.success),
             fail=_encode_took(counts.fail),
             queue=_encode_took(counts.queue),
+            compute_input=_encode_took(counts.compute_input),
             compute_infer=_encode_took(counts.compute_infer),
+            compute_output=_encode_took(counts.compute_output),
         ),
         batch_stats=[
             pb.InferBatchStatistics(batch_size=size, compute_infer=_encode_took(took))

@@ -1,6 +1,5 @@
 """Every call of every service: its request id, how it ended, how long it took."""
 
-import asyncio
 import logging
 import secrets
 import time
@@ -10,11 +9,10 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from wearcast.serving.operations.naming import find_code, name_call
 from wearcast.serving.operations.logs import REQUEST_ID, REQUEST_ID_KEY
-from wearcast.serving.security.roles import METHODS
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_ID = 128
@@ -57,7 +55,7 @@ class Calls:
 
     def count_unknown(self, method: str) -> None:
         """A call of a method that is not there."""
-        self._ended(*_labels_of(method), "UNIMPLEMENTED").inc()
+        self._ended(*name_call(method), "UNIMPLEMENTED").inc()
 
     def begin(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
         """A call has come: from here on the log has its request id."""
@@ -70,7 +68,7 @@ class Calls:
     @contextmanager
     def follow(self, method: str, context: Any, *, is_stream: bool = False) -> Iterator[None]:  # noqa: ANN401
         """Follow a call, which has begun, while the block runs."""
-        labels = _labels_of(method)
+        labels = name_call(method)
         if is_stream or _IS_TOLD.get():  # it costs as much as a tenth of a small call
             context.set_trailing_metadata(((REQUEST_ID_KEY, REQUEST_ID.get()),))
         begun_s = time.perf_counter()
@@ -85,7 +83,7 @@ class Calls:
             raise
         finally:
             took_s = time.perf_counter() - begun_s
-            code = _find_code(context, error)
+            code = find_code(context, error)
             self._ended(*labels, code).inc()
             if streams:
                 streams.dec()
@@ -95,24 +93,3 @@ class Calls:
                 path = "/".join(labels)
                 fields = {"method": path, "code": code, "duration_s": round(took_s, 6)}
                 _LOG.info("%s ended with %s", path, code, extra=fields)
-
-
-@cache
-def _labels_of(method: str) -> tuple[str, str]:
-    """Service and method; what a client makes up is one label, not one each."""
-    if method not in METHODS:
-        return ("other", "other")
-    _, service, name = method.split("/")
-    return service, name
-
-
-def _find_code(context: Any, error: BaseException | None) -> str:  # noqa: ANN401
-    """The name of the status that the client gets, or would have got."""
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)) or (
-        error is None and context.done()
-    ):
-        left_s = context.time_remaining()
-        return "CANCELLED" if left_s is None or left_s > 0 else "DEADLINE_EXCEEDED"
-    # A number until somebody sets one.
-    code = context.code() or grpc.StatusCode.OK
-    return "UNKNOWN" if error is not None and code is grpc.StatusCode.OK else str(code.name)

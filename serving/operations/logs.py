@@ -14,7 +14,7 @@ REQUEST_ID_KEY = "x-request-id"
 # Of the call that is being answered; empty: none is.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
-_FIELDS = ("method", "code", "duration_s")
+_FIELDS = ("method", "code", "duration_s", "reason", "peer", "holder")
 
 
 def start_log(log_format: LogFormat) -> None:
@@ -30,7 +30,8 @@ def start_log(log_format: LogFormat) -> None:
 class JsonFormatter(logging.Formatter):
     """One JSON object: `time` (UTC), `level`, `logger`, `message`, and more where it applies.
 
-    `request_id` of the call, `method`, `code`, `duration_s`; `error`, the trace of an error.
+    `request_id` of the call, `method`, `code`, `duration_s`; of one that was refused `reason`,
+    `peer`, `holder`; `error`, the trace of an error.
     """
 
     def format(self, record: logging.LogRecord) -> str:

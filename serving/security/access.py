@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from wearcast.serving.security.roles import role_of
+from wearcast.serving.security.roles import Role
 from wearcast.serving.security.tokens import Holder, find_holder
 from wearcast.signals.errors import AccessError
 
@@ -10,20 +10,24 @@ _KEY = "authorization"
 _SCHEME = "bearer"
 
 
-def check_access(
-    holders: Sequence[Holder], method: str, metadata: Iterable[tuple[str, str | bytes]]
-) -> None:
-    """Let a call pass whose token has the role that its method needs.
+def find_caller(holders: Sequence[Holder], metadata: Iterable[tuple[str, str | bytes]]) -> Holder:
+    """Who holds the token of a call.
 
     Raises:
-        AccessError: it has no token, an unknown one, or one without the role.
+        AccessError: it has no token, or an unknown one.
     """
-    role = role_of(method)
-    if role is None:
-        return
     holder = find_holder(holders, _find_token(metadata))
     if holder is None:
         raise AccessError(_KEY, "a token that this server knows", "another")
+    return holder
+
+
+def check_role(holder: Holder, role: Role, method: str) -> None:
+    """Let a call pass whose token has the role that its method needs.
+
+    Raises:
+        AccessError: it has other roles.
+    """
     if role not in holder.roles:
         got = ", ".join(sorted(holder.roles))
         raise AccessError(

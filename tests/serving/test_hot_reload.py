@@ -87,8 +87,7 @@ def staging(tmp_path_factory):
 
 
 @pytest.fixture
-def models(tmp_path, monkeypatch):
-    monkeypatch.setenv("WEARCAST_WATCH_S", "0.1")
+def models(tmp_path):
     write_tiny_model(tmp_path)
     return tmp_path
 
@@ -96,7 +95,7 @@ def models(tmp_path, monkeypatch):
 @contextmanager
 def loaded_server(models, *flags) -> Iterator[tuple[Load, grpc.Channel]]:
     """A server under load; no request may fail."""
-    with running_server(models, *flags) as server:
+    with running_server(models, "--watch-s", "0.1", *flags) as server:
         with grpc.insecure_channel(server.address) as channel, Load(server.address) as load:
             load.wait_for(1)
             yield load, channel
@@ -146,7 +145,7 @@ def test_a_bad_version_under_load_changes_nothing(models, staging, name):
 def test_a_stream_keeps_its_version_to_its_end(models, staging):
     (models / "tiny" / "labels.toml").write_text("stable = 1\n")
     with (
-        running_server(models) as server,
+        running_server(models, "--watch-s", "0.1") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         stub = MachineHealthServiceStub(channel)

@@ -16,12 +16,11 @@ from wearcast.inference.open_inference_pb2_grpc import GRPCInferenceServiceStub
 
 
 @pytest.fixture
-def channel(tmp_path, monkeypatch):
+def channel(tmp_path):
     """A server with one worker, where one row may wait."""
-    monkeypatch.setenv("WEARCAST_WAITING", "1")
     write_slow_model(tmp_path)
     with (
-        running_server(tmp_path, "--workers", "1") as server,
+        running_server(tmp_path, "--workers", "1", "--waiting", "1") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         yield channel

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,13 +18,15 @@ from running import running_server, serve_command
 from tiny import tiny_contract, wearing_block, write_tiny_model
 from wire import OpenStream, estimates_of
 
-from wearcast.serving.settings import load_settings
+from wearcast.clients.cli import serve
+from wearcast.serving.settings import Settings, load_settings
 from wearcast.signals.contract import Contract
 from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import model_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
 SERVICE = "wearcast.v1.MachineHealthService"
+ROOT = Path(__file__).parents[2]
 INGEST_SERVICE = "wearcast.v1.IngestService"
 
 
@@ -115,6 +118,9 @@ def test_first_line_for_people(tiny_models):
         (("--listen", "localhost:65536"), "listen: expected HOST:PORT"),
         (("--tls-cert", "cert.pem"), "tls_cert, tls_key: expected both or neither, got one"),
         (("--workers", "0"), "workers: Input should be greater than or equal to 1, got 0"),
+        (("--traces-endpoint", "localhost:4317"), "traces_endpoint: expected http:// or https://"),
+        (("--waiting", "-1"), "waiting: Input should be greater than or equal to 0, got -1"),
+        (("--watch-s", "-1"), "watch_s: Input should be greater than or equal to 0, got -1.0"),
     ],
 )
 def test_usage_errors(tiny_models, flags, text):
@@ -145,6 +151,31 @@ def test_store_is_no_database(tiny_models, tmp_path):
     )
     assert code == 3
     assert "store: expected an SQLite file of wearcast, got" in errors
+
+
+def test_second_server_on_a_store_is_refused(tiny_models, tmp_path):
+    store, link = tmp_path / "store.sqlite", tmp_path / "link.sqlite"
+    link.symlink_to(store)
+    flags = ("--listen", "127.0.0.1:0", "--store")
+    expected = f"store: expected a store that no other service keeps, got {store}: one runs on it"
+    with running_server(tiny_models, "--store", str(store)) as server:
+        for path in (store, link):
+            code, errors = start_and_fail(*flags, str(path), models_dir=tiny_models)
+            assert (code, errors) == (3, f"wearcast: {expected}\n")
+        with sqlite3.connect(store) as connection:  # who only reads is not kept out
+            assert connection.execute("SELECT count(*) FROM estimates").fetchone() == (0,)
+        connection.close()
+        server.kill()  # the lock ends with whoever holds it
+        with running_server(tiny_models, "--store", str(link)) as again:
+            assert again.terminate() == 0
+
+
+def test_store_in_a_folder_that_is_not_there(tiny_models, tmp_path):
+    path = tmp_path / "gone" / "store.sqlite"
+    flags = ("--listen", "127.0.0.1:0", "--store", str(path))
+    code, errors = start_and_fail(*flags, models_dir=tiny_models)
+    expected = f"store: expected a file in a folder that is there, got {path}"
+    assert (code, errors) == (3, f"wearcast: {expected}\n")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
@@ -181,6 +212,14 @@ def test_flag_over_environment_over_file(tmp_path, monkeypatch):
     settings = load_settings(config, {"listen": "127.0.0.1:3", "workers": None})
     assert (settings.listen, settings.workers, settings.waiting) == ("127.0.0.1:3", 4, 5)
     assert load_settings(None, {}).listen == "127.0.0.1:2"
+
+
+def test_every_setting_is_a_flag_and_in_the_docs():
+    flags = {option.name for option in serve.command.params}
+    docs = "".join((ROOT / "docs" / name).read_text() for name in ("operations.md", "security.md"))
+    for name in Settings.model_fields:
+        assert name in flags
+        assert re.search(rf"^\| [^|]*`{name}`", docs, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(

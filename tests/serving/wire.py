@@ -1,7 +1,7 @@
 """A client made of the bare stubs, to say exactly what a test wants said."""
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import grpc
@@ -56,7 +56,15 @@ def failure(error: grpc.RpcError) -> Failure:
 class OpenStream:
     """A Monitor or Predict stream that says what it is told to, when it is told."""
 
-    def __init__(self, channel: grpc.Channel, method: str, *, start: bool = True, **named: Any):
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        method: str,
+        *,
+        start: bool = True,
+        metadata: Sequence[tuple[str, str]] = (),
+        **named: Any,
+    ):
         self.method = method
         self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._request = pb.MonitorRequest if method == "Monitor" else pb.PredictRequest
@@ -64,7 +72,8 @@ class OpenStream:
             message = pb.MonitorStart if method == "Monitor" else pb.PredictStart
             self.send_raw(start=message(model=named.pop("model", "tiny"), **named))
         call = getattr(MachineHealthServiceStub(channel), method)
-        self.call = call(iter(self._outbox.get, None), timeout=TIMEOUT_S)
+        requests = iter(self._outbox.get, None)
+        self.call = call(requests, timeout=TIMEOUT_S, metadata=metadata)
         if start and method == "Monitor":
             self.started: pb.MonitorStarted | None = None
 

@@ -16,7 +16,7 @@ import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.grpc import model_config_pb2, service_pb2
-from tritonclient.utils import InferenceServerException, serialize_byte_tensor
+from tritonclient.utils import InferenceServerException
 
 Arrays = dict[str, np.ndarray]
 TIMEOUT_S = 30
@@ -45,6 +45,15 @@ def make_inputs(arrays: Arrays) -> list[triton.InferInput]:
     return inputs
 
 
+def make_texts(arrays: Arrays) -> list[triton.InferInput]:
+    """The same inputs in type BYTES, each number as a text behind its length."""
+    inputs = []
+    for name, values in arrays.items():
+        inputs.append(triton.InferInput(name, list(values.shape), "BYTES"))
+        inputs[-1].set_data_from_numpy(values.astype("S"))
+    return inputs
+
+
 def read(result: triton.InferResult, outputs: list[str]) -> dict[str, Any]:
     response = result.get_response()
     return {
@@ -64,13 +73,6 @@ def descriptors(_address: str, _arrays: Arrays, _job: Any) -> list[str]:
     """The files that tritonclient was generated from."""
     files = [service_pb2.DESCRIPTOR, model_config_pb2.DESCRIPTOR]
     return [base64.b64encode(file.serialized_pb).decode() for file in files]
-
-
-@verb
-def byte_tensor(_address: str, _arrays: Arrays, job: Any) -> str:
-    """Texts as tritonclient sends them."""
-    elements = np.array([bytes.fromhex(text) for text in job["elements"]], object)
-    return serialize_byte_tensor(elements).item().hex()
 
 
 @verb
@@ -205,6 +207,7 @@ def refusals(address: str, arrays: Arrays, job: Any) -> Any:
             "configuration of an unknown model": lambda: client.get_model_config("nobody"),
             "statistics of an unknown model": lambda: client.get_inference_statistics("nobody"),
             "shape": lambda: client.infer(name, make_inputs(halves)),
+            "texts": lambda: client.infer(name, make_texts(arrays)),
             "no input": lambda: client.infer(name, []),
             "late": lambda: client.infer(name, make_inputs(arrays), **late),
             "shared memory": client.get_system_shared_memory_status,

@@ -92,7 +92,10 @@ def test_statistics_count_what_was_done(stub: GRPCInferenceServiceStub) -> None:
     assert after.execution_count > before.execution_count
     success = after.inference_stats.success, before.inference_stats.success
     assert success[0].count - success[1].count == 2
-    assert after.inference_stats.compute_infer.ns > before.inference_stats.compute_infer.ns
+    for part in ("compute_input", "compute_infer", "compute_output"):
+        took = getattr(after.inference_stats, part), getattr(before.inference_stats, part)
+        assert took[0].ns > took[1].ns
+        assert took[0].count - took[1].count == 2
     assert after.last_inference > 1_700_000_000_000
     runs = {item.batch_size: item.compute_infer.count for item in after.batch_stats}
     assert sum(size * count for size, count in runs.items()) == after.inference_count

@@ -171,6 +171,7 @@ REFUSALS = {
     "configuration of an unknown model": ("NOT_FOUND", "nobody"),
     "statistics of an unknown model": ("NOT_FOUND", "nobody"),
     "shape": ("INVALID_ARGUMENT", "inputs[0].shape"),
+    "texts": ("INVALID_ARGUMENT", "inputs[0].datatype: expected FP32, got 'BYTES'"),
     "no input": ("INVALID_ARGUMENT", "inputs"),
     "late": ("DEADLINE_EXCEEDED", "deadline"),
     "shared memory": ("UNIMPLEMENTED", ""),

@@ -156,17 +156,7 @@ def test_tokens_change_while_streams_are_open(tiny_models, tmp_path):
 
 
 def open_monitor(channel: grpc.Channel, name: str, tokens: TokenFile) -> OpenStream:
-    class Authorized:
-        """A channel whose streams carry the token."""
-
-        def stream_stream(self, *args, **kwargs):
-            multi = channel.stream_stream(*args, **kwargs)
-            return lambda requests, **more: multi(requests, metadata=tokens.header(name), **more)
-
-        def unary_unary(self, *args, **kwargs):
-            return channel.unary_unary(*args, **kwargs)
-
-    return OpenStream(Authorized(), "Monitor", asset=name).open()
+    return OpenStream(channel, "Monitor", asset=name, metadata=tokens.header(name)).open()
 
 
 def test_a_server_without_tokens_asks_for_none(tiny_server):

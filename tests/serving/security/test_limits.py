@@ -1,5 +1,7 @@
 """Limits of streams and messages, and what can be turned off."""
 
+import socket
+
 import grpc
 import pytest
 from bearer import call
@@ -93,6 +95,26 @@ def test_watches_of_health_have_a_limit_of_their_own(limited):
         assert len(watches) == 4
         for watch in watches:
             watch.cancel()
+
+
+def test_connections_above_the_limit_are_closed_until_others_end(tiny_models):
+    """Those that never speak count too, and give their places back when they hang up."""
+    models = "/wearcast.v1.MachineHealthService/ListModels"
+    with running_server(tiny_models, "--max-connections", "2") as server:
+        host, _, port = server.address.rpartition(":")
+        with connect(server.address) as one, socket.create_connection((host, port)):
+            wait_until(lambda: call(one, models) is None)
+            with connect(server.address) as other:
+                assert call(other, models).code == StatusCode.UNAVAILABLE
+            with socket.create_connection((host, port)) as silent:
+                assert silent.recv(1) == b""
+            assert call(one, models) is None
+
+        def gets_in() -> bool:
+            with connect(server.address) as another:
+                return call(another, models) is None
+
+        wait_until(gets_in)
 
 
 def test_reflection_turned_off(limited, tiny_server):
