@@ -29,14 +29,10 @@ def call(*arguments: object) -> subprocess.CompletedProcess[str]:
     """What `run` gives, in this process and much sooner: for verbs that leave nothing behind."""
     command = ["wearcast", *map(str, arguments)]
     out, errors = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(out),
-        redirect_stderr(errors),
-        pytest.raises(SystemExit) as ended,
-    ):
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
         patch.setattr(sys, "argv", command)
-        main()
+        with pytest.raises(SystemExit) as ended:
+            main()
     return subprocess.CompletedProcess(command, ended.value.code, out.getvalue(), errors.getvalue())
 
 
