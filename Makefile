@@ -2,7 +2,9 @@
 
 VENV := .venv
 PYTHON_VENV := $(VENV)/bin/python
-INSTALL = $(PYTHON_VENV) -m pip install --quiet -c constraints.txt
+# Most of an install's time went into bytecode; Python writes that of what it imports by itself.
+PIP_INSTALL = -m pip install --quiet --no-compile
+INSTALL = $(PYTHON_VENV) $(PIP_INSTALL) -c constraints.txt
 # Its code runs on protobuf 6.33 and 7, but it does itself not install beside protobuf 7.
 PROTOS_VENV := .venv-protos
 PROTOC = $(PROTOS_VENV)/bin/python -m grpc_tools.protoc -Iprotos
@@ -113,14 +115,14 @@ $(VENV)/.lint: $(VENV)/.test
 
 $(PROTOS_VENV)/.made: $(VENV)/.made
 	$(PYTHON) -m venv $(PROTOS_VENV)
-	$(PROTOS_VENV)/bin/python -m pip install --quiet grpcio-tools==1.81.1
+	$(PROTOS_VENV)/bin/python $(PIP_INSTALL) grpcio-tools==1.81.1
 	@touch $@
 
 # Without the lines of constraints.txt that need protobuf 7.
 $(PROTOBUF6_VENV)/.made: pyproject.toml constraints.txt dist
 	$(PYTHON) -m venv --clear $(PROTOBUF6_VENV)
 	grep -v -E '^(protobuf|grpcio-.*)==' constraints.txt > $(PROTOBUF6_VENV)/constraints.txt
-	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt pip
-	$(PROTOBUF6_VENV)/bin/python -m pip install --quiet -c $(PROTOBUF6_VENV)/constraints.txt \
+	$(PROTOBUF6_VENV)/bin/python $(PIP_INSTALL) -c $(PROTOBUF6_VENV)/constraints.txt pip
+	$(PROTOBUF6_VENV)/bin/python $(PIP_INSTALL) -c $(PROTOBUF6_VENV)/constraints.txt \
 		"$$(echo dist/*.whl)[serve,plot,files,mqtt,serial,opcua]" --group test 'protobuf>=6.33.5,<7'
 	@touch $@

@@ -95,11 +95,17 @@ def test_nothing_that_is_held_out_is_learned_from():
 
 
 @pytest.fixture(scope="module")
-def results():
-    return evaluate_tasks(VIBRATIONS, list_classifiers(), list_regressors())
+def evaluated():
+    """What comes of all ways, and how often what they look at was computed."""
+    caches = {"shapes": _shapes, "levels": _levels}
+    for cache in caches.values():
+        cache.cache_clear()
+    results = evaluate_tasks(VIBRATIONS, list_classifiers(), list_regressors())
+    return results, {name: cache.cache_info().misses for name, cache in caches.items()}
 
 
-def test_what_is_there_to_be_learned_is_learned_beyond_the_trivial(results):
+def test_what_is_there_to_be_learned_is_learned_beyond_the_trivial(evaluated):
+    results, _ = evaluated
     classes = {item.held_out: item for item in results.classes}
     for name in ("logistic", "forest", "orders"):
         assert classes[SAME].ways[name].macro_f1 > 0.9
@@ -117,16 +123,13 @@ def test_what_is_there_to_be_learned_is_learned_beyond_the_trivial(results):
     assert numbers["load", "speed"]["mean"] == (40.0, 40.0)
 
 
-def test_what_several_ways_look_at_is_computed_once():
-    caches = (_shapes, _levels)
-    for cache in caches:
-        cache.cache_clear()
-    got = evaluate_tasks(VIBRATIONS, list_classifiers(), list_regressors())
+def test_what_several_ways_look_at_is_computed_once(evaluated):
+    got, computed = evaluated
     folds = {item.held_out: len(item.values) for item in got.classes}
     # Logistic and forest, and ridge and forest; of each fold what teaches and what is tested.
-    assert _shapes.cache_info().misses == 2 * sum(folds.values())
+    assert computed["shapes"] == 2 * sum(folds.values())
     asked = [folds[item.held_out] for item in got.numbers]
-    assert _levels.cache_info().misses <= 2 * sum(asked)
+    assert computed["levels"] <= 2 * sum(asked)
 
 
 def test_a_shaft_that_stands_has_no_orders(tmp_path: Path):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from lives import make_life
+from program import call as run_here
 from program import run, start
 
 from wearcast.clients.cli.main import program
@@ -99,10 +100,10 @@ def test_what_was_trained_is_exported_and_scores(
     trained: tuple[Path, dict], data: Path, tmp_path: Path
 ) -> None:
     out, _ = trained
-    done = run("export", out, "--name", "own", "--out", tmp_path / "models", "--batch", 8)
+    done = run_here("export", out, "--name", "own", "--out", tmp_path / "models", "--batch", 8)
     assert done.returncode == 0, done.stderr
     bearing = data / "Learning_set" / NAMES[1]
-    done = run(
+    done = run_here(
         "predict", bearing, "--local", tmp_path / "models", "--model", "own",
         "--out", tmp_path / "out",
     )  # fmt: skip
@@ -116,7 +117,7 @@ def test_people_are_told_what_was_trained(data: Path, cache: Path, tmp_path: Pat
     out = tmp_path / "new" / "folder" / "bearing.pth"
     config = tmp_path / "settings.toml"
     config.write_text("[training]\nsteps = 2\n[model]\nhidden = 3\nsequence = 5\n")
-    done = run(
+    done = run_here(
         "train", "rul", "--data", data, "--out", out, "--epochs", 2, "--seed", 7, "--cache", cache,
         "--hold-out", NAMES[0], "--config", config,
     )  # fmt: skip
@@ -166,13 +167,13 @@ def test_a_bad_setting_is_named(
 
 @pytest.mark.parametrize("verb", ["train", "evaluate"])
 def test_data_that_is_not_there_is_a_usage_error(verb: str, tmp_path: Path) -> None:
-    done = run(verb, "rul", "--data", tmp_path / "none", "--out", tmp_path / "out")
+    done = run_here(verb, "rul", "--data", tmp_path / "none", "--out", tmp_path / "out")
     assert done.returncode == 2
     assert "does not exist" in done.stderr
 
 
 def test_an_unknown_bearing_is_bad_input(data: Path, tmp_path: Path) -> None:
-    done = run(
+    done = run_here(
         "train", "rul", "--data", data, "--out", tmp_path / "out", "--hold-out", "Bearing9_9"
     )
     assert (done.returncode, done.stdout) == (3, "")
