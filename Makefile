@@ -17,6 +17,12 @@ PROTOBUF6_VENV := .venv-protobuf6
 # torch and BLAS would wait for each other, and tests that train took three times as long.
 TWO = -n 2 --dist loadfile
 test nightly test-protobuf6: export OMP_NUM_THREADS = 1
+# Every message of both interfaces, health, reflection and details of errors, by both ends.
+SPEAKS_PROTOBUF = tests/serving/open_inference tests/serving/security/test_access.py \
+	$(addprefix tests/serving/test_,bad_input.py bad_parcels.py decode_parcel.py ingest.py \
+	malformed.py overload.py process.py streams.py) \
+	$(addprefix tests/clients/test_,decode.py fault_stream.py labels.py monitor.py ndjson.py \
+	plant_stream.py predict.py stream_alerts.py) tests/clients/edge/carriers
 # The protos must not break what this commit speaks.
 BASE ?= main
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -41,15 +47,7 @@ nightly: $(VENV)/.test ## Run all tests
 	$(PYTHON_VENV) -m pytest $(TWO) -m "slow or not slow"
 
 test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test what speaks protobuf in the built wheel on protobuf 6.33
-	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) tests/serving tests/clients \
-		--ignore tests/clients/edge --ignore-glob 'tests/clients/test_simulate*' \
-		--ignore tests/clients/test_clean.py --ignore tests/clients/test_explain.py \
-		--ignore tests/serving/test_batcher.py --ignore tests/serving/test_aborts.py \
-		--ignore tests/serving/test_hot_reload.py --ignore tests/serving/test_repository.py \
-		--ignore tests/serving/operations --ignore tests/serving/test_sigterm.py \
-		--ignore tests/serving/test_overload.py
-	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) tests/clients/edge/carriers \
-		tests/clients/edge/test_courier.py tests/clients/edge/test_remote_models.py
+	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) $(SPEAKS_PROTOBUF)
 
 lint: $(VENV)/.lint $(PROTOS_VENV)/.made ## Check style, types, borders between folders, and protos
 	$(VENV)/bin/ruff check
