@@ -11,8 +11,10 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS))
 generate = $(PROTOC) --python_out=$(1) --pyi_out=$(1) $(PROTOS) && \
 	$(PROTOC) --grpc_python_out=$(1) $(SERVICES)
 PROTOBUF6_VENV := .venv-protobuf6
-# Two processes; the tests of a file in one, as they share servers.
+# Two processes; the tests of a file in one, as they share servers. One thread in each: those of
+# torch and BLAS would wait for each other, and tests that train took three times as long.
 TWO = -n 2 --dist loadfile
+test nightly test-protobuf6: export OMP_NUM_THREADS = 1
 # The protos must not break what this commit speaks.
 BASE ?= main
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from wearcast.clients.cli.main import program
+
 
 @dataclass(frozen=True)
 class RunningServer:
@@ -30,6 +34,13 @@ class RunningServer:
 def serve_command(models_dir: Path | str, *flags: str) -> list[str]:
     program = "from wearcast.clients.cli.main import main; main()"
     return [sys.executable, "-c", program, "serve", str(models_dir), *flags]
+
+
+def refuse_flags(models_dir: Path | str, *flags: str) -> str:
+    """What `wearcast serve` says of flags that it refuses, run in this process."""
+    done = CliRunner().invoke(program, ["serve", str(models_dir), *flags])
+    assert (done.exit_code, done.stdout) == (2, "")
+    return done.stderr
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import run
+from program import call, run
 from running import RunningServer, running_server
 from tiny_fault import CONTRACT, RATE_HZ, STEADY, vibration_of, write_fault_model
 
@@ -203,7 +203,7 @@ def test_recordings_are_scored_and_streamed_alike(
 ) -> None:
     server = ["--server", fault_server.address]
     model = ["--model", CONTRACT.name]
-    done = run("predict", pumps, *model, *server, "--out", tmp_path / "batch")
+    done = call("predict", pumps, *model, *server, "--out", tmp_path / "batch")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split() for line in done.stdout.splitlines()] == [
         ["recording", "windows", "diagnosis", "probability", "unknown", "changes", "labelled"],
@@ -216,7 +216,7 @@ def test_recordings_are_scored_and_streamed_alike(
     assert fan["labelled"] == "unbalance"
     (mark,) = fan["explanation"]["frequencies"]
     assert (mark["of"], mark["text"]) == ("signal", "400 Hz = 16.00x")
-    done = run("predict", pumps, *model, "--local", fault_models, "--out", tmp_path / "local")
+    done = call("predict", pumps, *model, "--local", fault_models, "--out", tmp_path / "local")
     assert done.returncode == 0, done.stderr
     done = run("stream", "--replay", pumps, "--recording", "pump", "--speed", "max", *model,
                *server, "--out", tmp_path / "live", "--json")  # fmt: skip
@@ -237,7 +237,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 
 
 def test_one_file_of_a_folder_is_one_recording(pumps: Path, fault_models: Path) -> None:
-    done = run("predict", pumps / "fan.csv", "--model", CONTRACT.name, "--local", fault_models,
+    done = call("predict", pumps / "fan.csv", "--model", CONTRACT.name, "--local", fault_models,
                "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (result,) = json.loads(done.stdout)
@@ -270,11 +270,11 @@ def test_another_rate_needs_to_be_asked_for(
         Vibration("motor", ("de", "fe"), ("g", "g"), 12_000.0, tone + noise, "looseness"),
     )
     flags = ["--model", CONTRACT.name, "--local", fault_models]
-    done = run("predict", folder, *flags)
+    done = call("predict", folder, *flags)
     assert done.returncode == 5
     assert "sample_rate_hz: expected 2560, got 12000" in done.stderr
     assert "--resample" in done.stderr
-    done = run("predict", folder, *flags, "--resample")
+    done = call("predict", folder, *flags, "--resample")
     assert done.returncode == 0, done.stderr
     # 4 s are 40 blocks, of which each but the first ends a window.
     cells = done.stdout.splitlines()[1].split()
@@ -288,15 +288,15 @@ def test_another_rate_needs_to_be_asked_for(
 def test_what_is_not_there_or_too_short_is_named(fault_models: Path, tmp_path: Path) -> None:
     flags = ["--model", CONTRACT.name, "--local", fault_models]
     one = replace(PUMP, channels=("de",), units=("g",), values=PUMP.values[:1])
-    done = run("predict", write_folder(tmp_path / "one", one), *flags)
+    done = call("predict", write_folder(tmp_path / "one", one), *flags)
     assert done.returncode == 5
     assert "pump: channels: expected de, fe, got de; missing sensor fe" in done.stderr
     short = replace(PUMP, values=PUMP.values[:, :300])
-    done = run("predict", write_folder(tmp_path / "short", short), *flags)
+    done = call("predict", write_folder(tmp_path / "short", short), *flags)
     assert done.returncode == 3
     assert "pump: samples: expected 512 or more, got 300" in done.stderr
     (tmp_path / "nothing").mkdir()
-    done = run("predict", tmp_path / "nothing", *flags)
+    done = call("predict", tmp_path / "nothing", *flags)
     assert done.returncode == 3
     assert "a folder with wearcast.toml" in done.stderr
 
@@ -304,7 +304,7 @@ def test_what_is_not_there_or_too_short_is_named(fault_models: Path, tmp_path: P
 def test_channels_of_unequal_length_are_named(fault_models: Path, tmp_path: Path) -> None:
     path = tmp_path / "1797_IR_7.npz"
     np.savez(path, de=np.zeros(2000, np.float32), fe=np.zeros(1999, np.float32))
-    done = run("predict", path, "--model", CONTRACT.name, "--local", fault_models)
+    done = call("predict", path, "--model", CONTRACT.name, "--local", fault_models)
     assert done.returncode == 3
     assert "expected as many in de as in fe, got 2,000 in de, 1,999 in fe" in done.stderr
 
@@ -313,7 +313,7 @@ def test_results_do_not_go_among_the_recordings(
     pumps: Path, fault_models: Path, fault_server: RunningServer
 ) -> None:
     before = sorted(path.name for path in pumps.iterdir())
-    done = run("predict", pumps, "--model", CONTRACT.name, "--local", fault_models, "--out", pumps)
+    done = call("predict", pumps, "--model", CONTRACT.name, "--local", fault_models, "--out", pumps)
     assert done.returncode == 3
     assert "out: expected another folder than that of what is read" in done.stderr
     done = run("stream", "--replay", pumps, "--recording", "fan", "--model", CONTRACT.name,
@@ -323,7 +323,7 @@ def test_results_do_not_go_among_the_recordings(
 
 
 def test_resampling_is_for_vibration(models: Path, bearing: Path) -> None:
-    done = run("predict", bearing, "--local", models, "--resample")
+    done = call("predict", bearing, "--local", models, "--resample")
     assert done.returncode == 3
     assert "resample: expected a model of kind fault, got one of kind rul" in done.stderr
 

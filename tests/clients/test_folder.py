@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from program import run, snapshot_text, start, write_snapshot
+from program import call, run, snapshot_text, start, write_snapshot
 from running import RunningServer
 
 from wearcast.clients.cli.main import program
@@ -199,7 +199,7 @@ def test_follow_stopped_twice_and_started_again_equals_one_run(
         shutil.copy(path, growing)
     last = run(*follow, "--idle-exit", 1.5, "--out", tmp_path / "last")
     assert last.returncode == 0
-    whole = run("predict", bearing, "--server", server.address, "--json")
+    whole = call("predict", bearing, "--server", server.address, "--json")
     rows = _stream_rows(tmp_path / "last", "growing")
     assert rows == json.loads(whole.stdout)[0]["estimates"]
 

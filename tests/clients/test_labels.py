@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from program import bearing_contract, run, write_snapshot
+from program import bearing_contract, call, run, write_snapshot
 from running import RunningServer, running_server
 from tiny import tiny_contract, wearing_block, write_tiny_model
 
@@ -95,12 +95,12 @@ def test_predict_scores_with_a_label_and_locally_with_the_same(
     for label, count in ANSWERS.items():
         named = ("--label", label) if label else ()
         for where in (("--server", server.address), ("--local", models)):
-            done = run("predict", snapshots, "--json", *where, *named)
+            done = call("predict", snapshots, "--json", *where, *named)
             assert (done.returncode, done.stderr) == (0, "")
             (result,) = json.loads(done.stdout)
             assert result["version"] == (2 if label == "canary" else 1)
             assert len(result["estimates"]) == count
-    done = run("predict", snapshots, "--local", models, "--label", "beta")
+    done = call("predict", snapshots, "--local", models, "--label", "beta")
     assert done.returncode == 5
     assert "label: expected a label of bearing-rul (canary, stable), got 'beta'" in done.stderr
 
@@ -116,10 +116,10 @@ def test_stream_and_bench_ask_for_a_label(server: RunningServer, snapshots: Path
 
 
 def test_models_shows_labels(server: RunningServer) -> None:
-    done = run("models", "--json", "--server", server.address)
+    done = call("models", "--json", "--server", server.address)
     labels = {(it["name"], it["version"]): it["labels"] for it in json.loads(done.stdout)}
     assert labels["tiny", 2] == ["canary"]
-    assert "\n  labels: stable\n" in run("models", "--server", server.address).stdout
+    assert "\n  labels: stable\n" in call("models", "--server", server.address).stdout
 
 
 @pytest.mark.parametrize("verb", [("predict", "."), ("stream", "-"), ("bench", "serve")])

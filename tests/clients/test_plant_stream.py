@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import run
+from program import call, run
 from running import RunningServer, running_server
 from tiny_plant import FORECAST, MONDAY_US, OUTLIER, plant_rows, write_plant_models
 
@@ -150,7 +150,7 @@ def test_a_plant_file_is_scored_and_streamed_alike(
     path = write_csv(tmp_path / "plant.csv", range(0, 120, 1))
     address = ["--server", plant_server.address]
     for model, rows in (("tiny-forecast", 48), ("tiny-outlier", 120)):
-        done = run("predict", path, "--model", model, *address, "--out", tmp_path / model)
+        done = call("predict", path, "--model", model, *address, "--out", tmp_path / model)
         assert done.returncode == 0, done.stderr
         names = sorted(item.name for item in (tmp_path / model).iterdir())
         beside = ["plant.beside.csv"] if model == "tiny-forecast" else []
@@ -182,17 +182,17 @@ def test_a_day_that_has_no_forecasts_or_no_hours_is_named(
         ("2024-02-01", "day: expected one from 2024-01-01 to 2024-01-01, got 2024-02-01"),
         ("2024-01-01", "horizons: expected 1 to 7 days, got"),
     ):
-        done = run("predict", path, *flags, "--day", day)
+        done = call("predict", path, *flags, "--day", day)
         assert done.returncode == 3
         assert message in done.stderr
-    done = run("predict", path, *flags[:-2], "--day", "2024-01-01")
+    done = call("predict", path, *flags[:-2], "--day", "2024-01-01")
     assert done.returncode == 2
     assert "--day writes files: it needs --out DIR" in done.stderr
 
 
 def test_too_short_a_history_is_named(plant_server: RunningServer, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "short.csv", range(4))
-    done = run("predict", path, "--model", "tiny-forecast", "--server", plant_server.address)
+    done = call("predict", path, "--model", "tiny-forecast", "--server", plant_server.address)
     assert done.returncode == 3
     assert "short: rows: expected 3 or more, and then a time at which" in done.stderr
 
@@ -216,7 +216,7 @@ def test_a_missing_minute_of_a_file_is_a_missing_reading(
     path = write_csv(tmp_path / "gap.csv", range(10))
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:5] + lines[7:]) + "\n")
-    done = run("predict", path, "--model", "tiny-outlier", "--server", plant_server.address,
+    done = call("predict", path, "--model", "tiny-outlier", "--server", plant_server.address,
                "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)[0]["estimates"]

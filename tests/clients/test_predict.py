@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from program import run, start, write_snapshot
+from program import call, run, start, write_snapshot
 from running import RunningServer
 from tiny import wearing_block
 
@@ -71,7 +71,7 @@ def test_json_text_has_no_values_outside_json(predicted: Path) -> None:
 def test_local_prediction_equals_the_servers(
     predicted: Path, models: Path, bearing: Path, tmp_path: Path
 ) -> None:
-    done = run("predict", bearing, "--local", models, "--out", tmp_path)
+    done = call("predict", bearing, "--local", models, "--out", tmp_path)
     skipped = "Bearing9_1: skipped acc_00021.csv: rows: expected 2560, got 2559\n"
     assert (done.returncode, done.stderr) == (0, skipped)
     _assert_equal(_rows(tmp_path), _rows(predicted))
@@ -148,7 +148,7 @@ def test_folder_above_several_bearings_scores_all(
             folder = tmp_path / parent / name
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(bearing / f"acc_{number:05d}.csv", folder)
-    done = run("predict", tmp_path, "--server", server.address)
+    done = call("predict", tmp_path, "--server", server.address)
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
         ["B2", "2"],
         ["Full-Bearing1_4", "2"],
@@ -158,7 +158,7 @@ def test_folder_above_several_bearings_scores_all(
 
 def test_chosen_snapshot_files_keep_their_numbers(server: RunningServer, bearing: Path) -> None:
     files = [bearing / f"acc_{number:05d}.csv" for number in (30, 31, 32, 33)]
-    done = run("predict", *files, "--server", server.address, "--json")
+    done = call("predict", *files, "--server", server.address, "--json")
     (result,) = json.loads(done.stdout)
     assert result["name"] == "Bearing9_1"
     assert [row["sequence"] for row in result["estimates"]] == [31, 32]
@@ -167,7 +167,7 @@ def test_chosen_snapshot_files_keep_their_numbers(server: RunningServer, bearing
 
 def test_age_at_start_counts(server: RunningServer, bearing: Path) -> None:
     files = [bearing / f"acc_{number:05d}.csv" for number in (1, 2, 3)]
-    done = run("predict", *files, "--age-at-start", 500, "--server", server.address, "--json")
+    done = call("predict", *files, "--age-at-start", 500, "--server", server.address, "--json")
     assert json.loads(done.stdout)[0]["estimates"][0]["age_s"] == 530.0
 
 
@@ -176,7 +176,7 @@ def test_recording_shorter_than_a_window_gives_no_rows(
 ) -> None:
     write_snapshot(tmp_path / "short", 1)
     out = tmp_path / "out"
-    done = run("predict", tmp_path / "short", "--server", server.address, "--out", out)
+    done = call("predict", tmp_path / "short", "--server", server.address, "--out", out)
     assert done.returncode == 0
     assert _rows(out, "short") == []
     assert (out / "short.csv").read_text() == "sequence\n"
@@ -226,7 +226,7 @@ def test_folder_that_can_not_be_written_is_named_before_the_work(
 
 def test_unknown_model_is_a_mismatch(server: RunningServer, models: Path, bearing: Path) -> None:
     for where in (["--server", server.address], ["--local", models]):
-        done = run("predict", bearing, "--model", "nobody", *where)
+        done = call("predict", bearing, "--model", "nobody", *where)
         assert done.returncode == 5
         assert done.stderr == (
             "wearcast: model: expected one of bearing-rul/1, got nobody/newest\n"
@@ -234,23 +234,23 @@ def test_unknown_model_is_a_mismatch(server: RunningServer, models: Path, bearin
 
 
 def test_model_of_other_blocks_is_a_mismatch(tiny_server: RunningServer, bearing: Path) -> None:
-    done = run("predict", bearing, "--model", "tiny", "--server", tiny_server.address)
+    done = call("predict", bearing, "--model", "tiny", "--server", tiny_server.address)
     assert done.returncode == 5
     assert "expected 2 x 64 samples" in done.stderr
     assert "got 2560 samples a channel" in done.stderr
 
 
 def test_bad_input_is_named(server: RunningServer, tmp_path: Path) -> None:
-    done = run("predict", tmp_path, "--server", server.address)
+    done = call("predict", tmp_path, "--server", server.address)
     assert done.returncode == 3
     assert "expected a bearing folder" in done.stderr
     write_snapshot(tmp_path / "bad", 1, rows=10)
-    done = run("predict", tmp_path / "bad", "--server", server.address)
+    done = call("predict", tmp_path / "bad", "--server", server.address)
     assert (done.returncode, done.stdout) == (3, "")
     assert "acc_00001.csv: rows: expected 2560, got 10" in done.stderr
     table = tmp_path / "bad.csv"
     table.write_text("time,horizontal\n2012-01-01T00:00:00Z,1\n")
-    done = run("predict", table, "--server", server.address)
+    done = call("predict", table, "--server", server.address)
     assert done.returncode == 3
     assert "vertical" in done.stderr
 
@@ -263,7 +263,7 @@ def test_plain_csv_file_is_a_whole_recording(tiny_server: RunningServer, tmp_pat
             rows.append(f"{format_time(block.start_us + round(sample * 1e6 / 25600))},{h},{v}")
     path = tmp_path / "pump.csv"
     path.write_text("\n".join(rows))
-    done = run("predict", path, "--model", "tiny", "--server", tiny_server.address, "--json")
+    done = call("predict", path, "--model", "tiny", "--server", tiny_server.address, "--json")
     (result,) = json.loads(done.stdout)
     with Client(tiny_server.address) as client:
         expected = list(client.predict(blocks, model="tiny"))

@@ -102,30 +102,34 @@ def test_no_alert_comes_that_was_not_asked_for(plant_server: RunningServer) -> N
     assert not [event for event in events if isinstance(event, Alert)]
 
 
-@pytest.mark.parametrize("stop_at", [12, 20, 43, 50])
 def test_a_server_killed_at_any_point_of_an_alarm_goes_on_with_it(
-    stop_at: int, plant_models: Path, tmp_path: Path, estimates: list[Estimate]
+    plant_models: Path, tmp_path: Path, estimates: list[Estimate]
 ) -> None:
     """While it is delayed, after it was raised, while it returns, after it was cleared."""
+    stops = {"delayed": 12, "raised": 20, "returns": 43, "cleared": 50}
     store = str(tmp_path / "store.sqlite")
-    responses = []
+    responses = {}
     with (
         running_server(plant_models, "--store", store) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
-        stream = open_stream(channel)
-        stream.send(*BLOCKS[:stop_at])
-        responses += stream.responses_until(stop_at - 1)
+        streams = {asset: open_stream(channel, asset=asset) for asset in stops}
+        for asset, stream in streams.items():
+            stream.send(*BLOCKS[: stops[asset]])
+            responses[asset] = stream.responses_until(stops[asset] - 1)
         server.kill()
-        stream.hang_up()
+        for stream in streams.values():
+            stream.hang_up()
     with (
         running_server(plant_models, "--store", store) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
-        stream = open_stream(channel, received_sequence=stop_at - 1)
-        stream.send(*BLOCKS[stream.started.next_sequence :])
-        responses += stream.finish()
-    assert alerts_of(responses) == undisturbed("plant", estimates)
+        for asset, stop_at in stops.items():
+            stream = open_stream(channel, asset=asset, received_sequence=stop_at - 1)
+            stream.send(*BLOCKS[stream.started.next_sequence :])
+            responses[asset] += stream.finish()
+    for asset in stops:
+        assert alerts_of(responses[asset]) == undisturbed(asset, estimates)
 
 
 def test_alerts_that_a_client_missed_come_again_before_their_estimates(

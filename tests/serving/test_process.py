@@ -14,7 +14,7 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from oracle import naive_estimates
-from running import running_server, serve_command
+from running import refuse_flags, running_server, serve_command
 from tiny import tiny_contract, wearing_block, write_tiny_model
 from wire import OpenStream, estimates_of
 
@@ -124,9 +124,13 @@ def test_first_line_for_people(tiny_models):
     ],
 )
 def test_usage_errors(tiny_models, flags, text):
-    code, errors = start_and_fail(*flags, models_dir=tiny_models)
+    assert text in refuse_flags(tiny_models, *flags)
+
+
+def test_a_usage_error_ends_the_process(tiny_models):
+    code, errors = start_and_fail("--listen", "localhost", models_dir=tiny_models)
     assert code == 2
-    assert text in errors
+    assert "listen: expected HOST:PORT, got 'localhost'" in errors
 
 
 def test_insecure_allows_other_addresses(tiny_models):

@@ -14,7 +14,7 @@ import tempfile
 import venv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 _FOLDER = Path(__file__).parent / "open_inference"
 _REQUIREMENTS = _FOLDER / "requirements.txt"
-_TIMEOUT_S = 60
 
 
 def make_environment() -> Path:
@@ -57,28 +56,33 @@ def _install(folder: Path) -> None:
 
 
 class Triton:
-    """Runs `driver.py` against a server; each call is a process of its own."""
+    """Runs `driver.py`, one process for all calls."""
 
     def __init__(self, python: Path, folder: Path) -> None:
-        self._python = python
         self._folder = folder
+        environment = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
+        self._process = subprocess.Popen(
+            [python, _FOLDER / "driver.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Its process ends when nothing more can come."""
+        self._process.communicate()
 
     def __call__(
         self, verb: str, address: str, arrays: Mapping[str, NDArray[Any]] | None = None, **job: Any
     ) -> Any:
-        """What a verb of the driver prints; `arrays` are the inputs that it sends."""
+        """What a verb of the driver answers; `arrays` are the inputs that it sends."""
         path = self._folder / "arrays.npz"
         np.savez(path, **(arrays or {}))
-        command = [str(self._python), str(_FOLDER / "driver.py"), verb, address, str(path)]
-        environment = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
-        done = subprocess.run(
-            command,
-            input=json.dumps(job),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-            env=environment,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        print(json.dumps([verb, address, str(path), job]), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["got"]

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from program import run, start
+from program import call, run, start
 from small_disk import mounted
 from waiting import wait_until
 
@@ -84,13 +84,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
         (replace('path = "/', 'paht = "/'), "paht: no such setting"),
         (replace("[models]", 'time_zone = "Atlantis"\n[models]'), "time_zone: expected a zone"),
         (replace("[models]", "step_s = 0\n[models]"), "step_s: expected greater than 0, got 0"),
-        (replace("[models]", "step_s = 30\n[models]"), "step_s: expected 60 as tiny-outlier"),
-        (replace("bar", "psi"), "channels: expected flow (m3/h), pressure (bar) as tiny-outlier"),
-        (replace("tiny-forecast", "no-such"), "model: expected one of tiny-forecast/1"),
         (lambda text: text + '[[sources]]\ntype = "csv"\npath = "b"', "sources: expected a name"),
         (lambda text: text + "[alarms]\nrules = { on_delay_s = -1 }", "got alarms.rules: "),
         (lambda text: text + "[alarms]\nrules = { on_delay = 1 }", "alarms.rules.on_delay: "),
-        (lambda text: text + '[alarms.tags."flow nihgt"]\nfrom_stage = 1', "'flow nihgt'"),
         (lambda text: text + '[alerts]\nformat = "xml"', "alerts.format: "),
         (lambda text: text + '[delivery]\ntype = "grpc"\naddress = "x"', "delivery.grpc.address"),
         (lambda text: text + '[schedule.retrain]\nbest = ["outlier"]', "schedule.retrain: "),
@@ -99,6 +95,27 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ],
 )
 def test_each_bad_setting_is_named(
+    tmp_path: Path, plant_models: Path, change: Callable[[str], str], told: str
+) -> None:
+    config = write_config(tmp_path, plant_models)
+    config.write_text(change(config.read_text()))
+    done = call("edge", "--config", config)
+    assert done.returncode == 3, done.stderr
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "edge.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (replace("[models]", "step_s = 30\n[models]"), "step_s: expected 60 as tiny-outlier"),
+        (replace("bar", "psi"), "channels: expected flow (m3/h), pressure (bar) as tiny-outlier"),
+        (replace("tiny-forecast", "no-such"), "model: expected one of tiny-forecast/1"),
+        (lambda text: text + '[alarms.tags."flow nihgt"]\nfrom_stage = 1', "'flow nihgt'"),
+    ],
+)
+def test_each_setting_that_the_models_do_not_fit_is_named(
     tmp_path: Path, plant_models: Path, change: Callable[[str], str], told: str
 ) -> None:
     config = write_config(tmp_path, plant_models)

@@ -23,7 +23,7 @@ from waiting import LONG_S, wait_until
 from wearcast.clients.edge.readings import Reading
 from wearcast.signals.clock import format_time
 
-_KILLS, _PART = 20, 500
+_PART = 500
 RULES = {"on_delay_s": 300, "off_delay_s": 300}
 _CONFIG = """
 asset = "pump"
@@ -184,11 +184,13 @@ class Watched:
             return found[0] or 0 if found else 0
 
 
-def kill_again_and_again(edge: Watched, broker: Mosquitto, turns: threading.Semaphore) -> set[int]:
-    """Twenty times, at a random moment of its work; gives how far it had come each time."""
+def kill_again_and_again(
+    edge: Watched, broker: Mosquitto, turns: threading.Semaphore, kills: int
+) -> set[int]:
+    """So many times, at a random moment of its work; gives how far it had come each time."""
     moments = random.Random(1)
     reached = set()
-    for number in range(_KILLS):
+    for number in range(kills):
         before_us = edge.reached_us()
         turns.release()
         if number % 2:
@@ -204,18 +206,20 @@ def kill_again_and_again(edge: Watched, broker: Mosquitto, turns: threading.Sema
 
 @needs_mosquitto
 @pytest.mark.parametrize(
-    ("table", "where"),
+    ("table", "where", "kills"),
     [
-        ("sqlite", "local"),
-        pytest.param("sqlite", "server", marks=pytest.mark.slow),
-        pytest.param("csv", "local", marks=pytest.mark.slow),
+        ("sqlite", "local", 8),
+        # Two minutes each.
+        pytest.param("sqlite", "local", 20, marks=pytest.mark.slow),
+        pytest.param("sqlite", "server", 20, marks=pytest.mark.slow),
+        pytest.param("csv", "local", 20, marks=pytest.mark.slow),
     ],
 )
 def test_kills_outages_and_restarts_lose_and_repeat_nothing(
-    tmp_path: Path, plant_models: Path, table: str, where: str
+    tmp_path: Path, plant_models: Path, table: str, where: str, kills: int
 ) -> None:
     models, central = plant_models, tmp_path / "central.sqlite"
-    rows = make_rows(_KILLS * _PART)
+    rows = make_rows(kills * _PART)
     # One more, which closes the last.
     published = [*rows, (rows[-1][0] + MINUTE_US, 1.0, 4.0)]
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -236,7 +240,7 @@ def test_kills_outages_and_restarts_lose_and_repeat_nothing(
     publisher.start()
     try:
         with failing_server(models, central, address):
-            reached = kill_again_and_again(edge, broker, turns)
+            reached = kill_again_and_again(edge, broker, turns, kills)
             turns.release()
             publisher.join(LONG_S)
         with running_server(*serve, listen=address):
@@ -252,7 +256,7 @@ def test_kills_outages_and_restarts_lose_and_repeat_nothing(
     assert len(wanted["rows"]) == len(rows)
     assert len(wanted["alerts"]) > 10
     assert got == wanted
-    assert len(reached) >= _KILLS // 2  # work was going on when it was killed
+    assert len(reached) >= kills // 2  # work was going on when it was killed
 
 
 def _has(central: Path, time_us: int) -> bool:

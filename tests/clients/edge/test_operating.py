@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from driven_edge import Edge, at
-from program import run, start
+from program import call, run, start
 from running import running_server
 from tiny_plant import MINUTE_US
 from waiting import wait_until
@@ -111,7 +111,7 @@ def test_second_service_on_a_store_is_refused(config: Path) -> None:
         refused = run("edge", "--config", config)
         assert refused.returncode == 3
         assert "store.path: expected a store that no other service keeps" in refused.stderr
-        assert run("alarms", "--config", config).returncode == 0
+        assert call("alarms", "--config", config).returncode == 0
         edge.kill()  # the lock ends with whoever holds it
         edge.communicate()
         edge = begin()
@@ -127,7 +127,7 @@ def test_doctor_of_a_sound_setup(tmp_path: Path, config: Path, plant_models: Pat
         text = config.read_text()
         config.write_text(text + f'[delivery]\ntype = "grpc"\naddress = "{server.address}"\n')
         before = sorted(tmp_path.iterdir())
-        done = run("doctor", "--config", config, "--json")
+        done = call("doctor", "--config", config, "--json")
         assert done.returncode == 0, done.stdout
         assert sorted(tmp_path.iterdir()) == before
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -141,7 +141,7 @@ def test_doctor_of_a_sound_setup(tmp_path: Path, config: Path, plant_models: Pat
 def test_doctor_names_what_is_wrong(tmp_path: Path, config: Path) -> None:
     (tmp_path / "plant.csv").unlink()
     (tmp_path / "edge.sqlite").write_bytes(b"no database at all, but long enough to be one" * 99)
-    done = run("doctor", "--config", config, "--json")
+    done = call("doctor", "--config", config, "--json")
     assert done.returncode == 1
     problems = {
         it["part"]: it["text"]
@@ -156,7 +156,7 @@ def test_alarms_are_shown_acknowledged_and_shelved(
     tmp_path: Path, config: Path, plant_models: Path
 ) -> None:
     def show() -> dict[str, str]:
-        done = run("alarms", "--config", config, "--json")
+        done = call("alarms", "--config", config, "--json")
         assert done.returncode == 0, done.stderr
         return {it["tag"]: it["state"] for it in json.loads(done.stdout)}
 
@@ -175,10 +175,10 @@ def test_alarms_are_shown_acknowledged_and_shelved(
         assert show() == {"flow system": "ACKNOWLEDGED", "pressure system": "SHELVED"}
         edge.go(at("10:20"))
         assert show() == {"flow system": "NORMAL", "pressure system": "SHELVED"}
-        assert run("alarms", "--config", config, "--unshelve", "pressure system").returncode == 0
+        assert call("alarms", "--config", config, "--unshelve", "pressure system").returncode == 0
         edge.go(at("10:22"))
         assert show() == dict.fromkeys(["flow system", "pressure system"], "NORMAL")
-    text = run("alarms", "--config", config).stdout
+    text = call("alarms", "--config", config).stdout
     assert "flow system" in text
     assert "0 active" in text
 
@@ -202,6 +202,6 @@ def test_alarm_that_there_is_not_is_named(tmp_path: Path, config: Path, plant_mo
     names = {"names": ["tiny-outlier"]}
     with Edge(tmp_path, at("10:00"), models_dir=plant_models, models=names) as edge:
         edge.go(at("10:02"))
-    done = run("alarms", "--config", config, "--acknowledge", "flow sistem")
+    done = call("alarms", "--config", config, "--acknowledge", "flow sistem")
     assert done.returncode == 5
     assert "expected one of flow system, pressure system, got 'flow sistem'" in done.stderr

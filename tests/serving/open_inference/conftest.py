@@ -17,9 +17,10 @@ collect_ignore = ["driver.py"]
 
 
 @pytest.fixture(scope="session")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Triton:
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """What the real tritonclient gets from a server."""
-    return Triton(make_environment(), tmp_path_factory.mktemp("triton"))
+    with Triton(make_environment(), tmp_path_factory.mktemp("triton")) as drive:
+        yield drive
 
 
 @pytest.fixture(scope="session")

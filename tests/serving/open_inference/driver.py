@@ -1,6 +1,7 @@
-"""Asks a server through tritonclient and prints what it got as JSON. Runs in its own environment.
+"""Asks servers through tritonclient and prints what it got. Runs in its own environment.
 
-python driver.py VERB ADDRESS ARRAYS.npz, and the job as JSON on standard input.
+Each line of standard input is a JSON array, VERB ADDRESS ARRAYS.npz JOB, and is answered by a line:
+an object with `got`, or with `error`, the trace.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import base64
 import json
 import queue
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -224,9 +226,14 @@ def refusals(address: str, arrays: Arrays, job: Any) -> Any:
 
 
 def main() -> None:
-    name, address, arrays = sys.argv[1:]
-    with np.load(arrays) as file:
-        print(json.dumps(VERBS[name](address, dict(file), json.load(sys.stdin))))  # noqa: T201
+    for line in sys.stdin:
+        name, address, arrays, job = json.loads(line)
+        try:
+            with np.load(arrays) as file:
+                answer = {"got": VERBS[name](address, dict(file), job)}
+        except Exception:  # noqa: BLE001  # the test that asked fails with it
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -19,14 +19,22 @@ TIMEOUT_S = 30
 WINDOWS = np.full((1, 3, 2, 64), 2.0, np.float32)
 
 
-@pytest.fixture
-def models_dir(tmp_path: Path) -> Path:
-    write_tiny_model(tmp_path)
-    write_tiny_model(tmp_path, tiny_contract(version=2), bounded=False)
-    return tmp_path
+def write_versions(models_dir: Path, name: str) -> None:
+    write_tiny_model(models_dir, tiny_contract(name))
+    write_tiny_model(models_dir, tiny_contract(name, version=2), bounded=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for each test, so that one server is enough."""
+    models_dir = tmp_path_factory.mktemp("versions")
+    for name in ("named", "labelled", "newer", "worse"):
+        write_versions(models_dir, name)
+    (models_dir / "labelled" / "labels.toml").write_text("stable = 1\ncanary = 2\n")
+    return models_dir
+
+
+@pytest.fixture(scope="module")
 def stub(models_dir: Path) -> Iterator[GRPCInferenceServiceStub]:
     with (
         running_server(models_dir) as server,
@@ -35,13 +43,13 @@ def stub(models_dir: Path) -> Iterator[GRPCInferenceServiceStub]:
         yield GRPCInferenceServiceStub(channel)
 
 
-def infer(stub: GRPCInferenceServiceStub, version: str = "") -> tuple[str, float]:
+def infer(stub: GRPCInferenceServiceStub, name: str, version: str = "") -> tuple[str, float]:
     """The version that answers, and what."""
     tensor = pb.ModelInferRequest.InferInputTensor(
         name="blocks", datatype="FP32", shape=WINDOWS.shape
     )
     request = pb.ModelInferRequest(
-        model_name="tiny",
+        model_name=name,
         model_version=version,
         inputs=[tensor],
         raw_input_contents=[WINDOWS.tobytes()],
@@ -51,77 +59,78 @@ def infer(stub: GRPCInferenceServiceStub, version: str = "") -> tuple[str, float
     return response.model_version, float(value)
 
 
-def list_states(stub: GRPCInferenceServiceStub, *, ready: bool = False) -> dict[str, str]:
+def list_states(
+    stub: GRPCInferenceServiceStub, name: str, *, ready: bool = False
+) -> dict[str, str]:
     index = stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=ready), timeout=TIMEOUT_S)
-    assert {item.name for item in index.models} <= {"tiny"}
-    return {item.version: item.state for item in index.models}
+    return {item.version: item.state for item in index.models if item.name == name}
 
 
-def load(stub: GRPCInferenceServiceStub) -> None:
-    stub.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="tiny"), timeout=TIMEOUT_S)
+def load(stub: GRPCInferenceServiceStub, name: str) -> None:
+    stub.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name=name), timeout=TIMEOUT_S)
 
 
 def test_the_newest_or_the_one_that_is_named(stub: GRPCInferenceServiceStub) -> None:
-    assert infer(stub) == infer(stub, "2") == ("2", 2.0)
-    assert infer(stub, "1") == ("1", 1.0)
-    metadata = stub.ModelMetadata(pb.ModelMetadataRequest(name="tiny"), timeout=TIMEOUT_S)
+    assert infer(stub, "named") == infer(stub, "named", "2") == ("2", 2.0)
+    assert infer(stub, "named", "1") == ("1", 1.0)
+    metadata = stub.ModelMetadata(pb.ModelMetadataRequest(name="named"), timeout=TIMEOUT_S)
     assert metadata.versions == ["1", "2"]
     for version, expected in (("", ["1", "2"]), ("1", ["1"])):
-        request = pb.ModelStatisticsRequest(name="tiny", version=version)
+        request = pb.ModelStatisticsRequest(name="named", version=version)
         statistics = stub.ModelStatistics(request, timeout=TIMEOUT_S).model_stats
         assert [item.version for item in statistics] == expected
 
 
-def test_labels_stand_for_versions(models_dir: Path) -> None:
-    (models_dir / "tiny" / "labels.toml").write_text("stable = 1\ncanary = 2\n")
-    with running_server(models_dir) as server, grpc.insecure_channel(server.address) as channel:
-        stub = GRPCInferenceServiceStub(channel)
-        assert infer(stub) == infer(stub, "stable") == ("1", 1.0)
-        assert infer(stub, "canary") == ("2", 2.0)
-        with pytest.raises(grpc.RpcError) as caught:
-            infer(stub, "beta")
+def test_labels_stand_for_versions(stub: GRPCInferenceServiceStub) -> None:
+    assert infer(stub, "labelled") == infer(stub, "labelled", "stable") == ("1", 1.0)
+    assert infer(stub, "labelled", "canary") == ("2", 2.0)
+    with pytest.raises(grpc.RpcError) as caught:
+        infer(stub, "labelled", "beta")
     assert failure(caught.value).code is StatusCode.NOT_FOUND
 
 
 def test_a_new_version_answers_once_it_is_loaded(
     models_dir: Path, stub: GRPCInferenceServiceStub
 ) -> None:
-    write_tiny_model(models_dir, tiny_contract(version=3))
-    load(stub)
-    assert infer(stub) == ("3", 1.0)
-    assert list_states(stub) == {"1": "READY", "2": "READY", "3": "READY"}
+    write_tiny_model(models_dir, tiny_contract("newer", version=3))
+    load(stub, "newer")
+    assert infer(stub, "newer") == ("3", 1.0)
+    assert list_states(stub, "newer") == {"1": "READY", "2": "READY", "3": "READY"}
 
 
 def test_a_bad_version_is_refused_and_the_old_ones_go_on(
     models_dir: Path, stub: GRPCInferenceServiceStub
 ) -> None:
-    folder = write_tiny_model(models_dir, tiny_contract(version=3))
+    folder = write_tiny_model(models_dir, tiny_contract("worse", version=3))
     (folder / "golden.json").write_text("{}")
     with pytest.raises(grpc.RpcError) as caught:
-        load(stub)
+        load(stub, "worse")
     got = failure(caught.value)
     assert got.code is StatusCode.FAILED_PRECONDITION
     assert str(models_dir) not in got.text + got.field
-    assert infer(stub) == ("2", 2.0)
-    assert list_states(stub) == {"1": "READY", "2": "READY", "3": "UNAVAILABLE"}
-    assert list_states(stub, ready=True) == {"1": "READY", "2": "READY"}
+    assert infer(stub, "worse") == ("2", 2.0)
+    assert list_states(stub, "worse") == {"1": "READY", "2": "READY", "3": "UNAVAILABLE"}
+    assert list_states(stub, "worse", ready=True) == {"1": "READY", "2": "READY"}
     index = stub.RepositoryIndex(pb.RepositoryIndexRequest(), timeout=TIMEOUT_S)
-    reasons = [item.reason for item in index.models]
+    reasons = [item.reason for item in index.models if item.name == "worse"]
     assert reasons[:2] == ["", ""]
     assert "golden.json" in reasons[2]
     assert str(models_dir) not in reasons[2]
 
 
-def test_without_models_the_server_is_not_ready(stub: GRPCInferenceServiceStub) -> None:
-    assert stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
-    unload = pb.RepositoryModelUnloadRequest(model_name="tiny")
-    stub.RepositoryModelUnload(unload, timeout=TIMEOUT_S)
-    assert stub.ServerLive(pb.ServerLiveRequest(), timeout=TIMEOUT_S).live
-    assert not stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
-    assert not stub.ModelReady(pb.ModelReadyRequest(name="tiny"), timeout=TIMEOUT_S).ready
-    with pytest.raises(grpc.RpcError) as caught:
-        infer(stub)
-    assert failure(caught.value).code is StatusCode.NOT_FOUND
-    load(stub)
-    assert stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
-    assert infer(stub) == ("2", 2.0)
+def test_without_models_the_server_is_not_ready(tmp_path: Path) -> None:
+    write_versions(tmp_path, "tiny")
+    with running_server(tmp_path) as server, grpc.insecure_channel(server.address) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        assert stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
+        unload = pb.RepositoryModelUnloadRequest(model_name="tiny")
+        stub.RepositoryModelUnload(unload, timeout=TIMEOUT_S)
+        assert stub.ServerLive(pb.ServerLiveRequest(), timeout=TIMEOUT_S).live
+        assert not stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
+        assert not stub.ModelReady(pb.ModelReadyRequest(name="tiny"), timeout=TIMEOUT_S).ready
+        with pytest.raises(grpc.RpcError) as caught:
+            infer(stub, "tiny")
+        assert failure(caught.value).code is StatusCode.NOT_FOUND
+        load(stub, "tiny")
+        assert stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
+        assert infer(stub, "tiny") == ("2", 2.0)

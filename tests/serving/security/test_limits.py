@@ -1,6 +1,7 @@
 """Limits of streams and messages, and what can be turned off."""
 
 import socket
+from itertools import product
 
 import grpc
 import pytest
@@ -127,21 +128,21 @@ def test_reflection_turned_off(limited, tiny_server):
         assert next(stub.ServerReflectionInfo(iter([request]))).list_services_response.service
 
 
-@pytest.mark.parametrize("method", ["Monitor", "Predict"])
-def test_an_oversized_message_ends_its_stream_only(tiny_models, method):
+def test_an_oversized_message_ends_its_stream_only(tiny_models):
+    sizes = ((65536, "OVERSIZED"), (3 * 2**20, ""))
     with (
         running_server(tiny_models, "--max-message-bytes", "65536") as server,
         connect(server.address) as channel,
     ):
         other = OpenStream(channel, "Monitor", asset="other").open()
-        for data, reason in ((bytes(65536), "OVERSIZED"), (bytes(3 * 2**20), "")):
+        for method, (size, reason) in product(("Monitor", "Predict"), sizes):
             named = {"asset": "pump"} if method == "Monitor" else {}
             stream = OpenStream(channel, method, **named)
             block = wearing_block(0, 9)
             stream.send(block)
-            stream.send(block_message(block, data=data))
+            stream.send(block_message(block, data=bytes(size)))
             _, got = stream.fail()
-            assert (got.code, got.reason) == (StatusCode.RESOURCE_EXHAUSTED, reason)
+            assert (got.code, got.reason) == (StatusCode.RESOURCE_EXHAUSTED, reason), method
         other.send(*(wearing_block(number, 9) for number in range(3)))
         assert len(estimates_of(other.finish())) == 1
         assert server.terminate() == 0

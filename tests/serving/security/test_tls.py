@@ -9,10 +9,13 @@ from certificates import Authority, Pair, needs_openssl, open_channel
 from grpc import StatusCode
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from running import running_server, serve_command
+from running import refuse_flags, running_server, serve_command
 from tiny import wearing_block
 from waiting import wait_until
 from wire import OpenStream, estimates_of
+
+from wearcast.serving.security.tls import make_credentials
+from wearcast.signals.errors import InputError
 
 pytestmark = needs_openssl
 
@@ -29,6 +32,13 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def tls_flags(pair: Pair, *more: object) -> list[str]:
     return list(map(str, ("--tls-cert", pair.cert, "--tls-key", pair.key, *more)))
+
+
+def lock(key: Path, path: Path) -> Path:
+    """The key under a password."""
+    command = ["openssl", "ec", "-in", key, "-aes128", "-passout", "pass:secret", "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 def is_let_in(address: str, ca: Path, own: Pair | None = None) -> bool:
@@ -120,18 +130,24 @@ def test_half_a_renewal_changes_nothing(tiny_models, ours, foreign, tmp_path):
         (("cert", "key", "empty"), "tls_client_ca: expected certificates in PEM, got "),
     ],
 )
-def test_files_that_cannot_be_used_keep_the_server_from_starting(
-    tiny_models, ours, tmp_path, names, message
-):
+def test_files_that_cannot_be_used_are_refused(ours, tmp_path, names, message):
+    """By what the server calls before it listens."""
     pair = ours.issue("server")
     files = {"cert": pair.cert, "key": pair.key, "ca": ours.ca, "other": ours.issue("b").key}
     files |= {name: tmp_path / name for name in ("gone", "text", "empty", "locked")}
     files["text"].write_text("no certificate")
     files["empty"].touch()
-    lock = ["openssl", "ec", "-in", pair.key, "-aes128", "-passout", "pass:secret"]
-    subprocess.run([*lock, "-out", files["locked"]], check=True, capture_output=True)
-    cert, key, ca = (files[name] for name in names)
-    flags = tls_flags(Pair(cert, key), "--tls-client-ca", ca, "--listen", "127.0.0.1:0")
+    lock(pair.key, files["locked"])
+    with pytest.raises(InputError) as caught:
+        make_credentials(*(files[name] for name in names))
+    assert message in str(caught.value)
+
+
+def test_a_key_with_a_password_keeps_the_server_from_starting(tiny_models, ours, tmp_path):
+    """It asks nobody for it."""
+    pair = ours.issue("server")
+    locked = lock(pair.key, tmp_path / "locked")
+    flags = tls_flags(Pair(pair.cert, locked), "--listen", "127.0.0.1:0")
     done = subprocess.run(
         serve_command(tiny_models, *flags),
         check=False,
@@ -141,12 +157,10 @@ def test_files_that_cannot_be_used_keep_the_server_from_starting(
         stdin=subprocess.DEVNULL,
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert message in done.stderr
+    assert "tls_cert, tls_key: expected a certificate and its private key" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_authority_of_clients_needs_a_certificate(tiny_models, ours):
-    command = serve_command(tiny_models, "--tls-client-ca", str(ours.ca))
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "tls_client_ca: expected tls_cert and tls_key too, got neither" in done.stderr
+    errors = refuse_flags(tiny_models, "--tls-client-ca", str(ours.ca))
+    assert "tls_client_ca: expected tls_cert and tls_key too, got neither" in errors

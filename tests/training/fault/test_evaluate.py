@@ -25,7 +25,7 @@ FAST = EvaluationSettings(SETTINGS, InstantFitting(epochs=2))
 
 
 def test_every_model_is_scored_on_every_unit_left_out() -> None:
-    recordings = make_machines("ABC", channels=4)
+    recordings = make_machines("ABC", channels=4, samples=4096)
     told = []
     result = evaluate_fault(
         recordings, MODELS, "unit", FAST, leaky=True, on_fold=lambda: told.append(1)

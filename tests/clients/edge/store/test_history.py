@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from edge_stores import COLUMNS, make_row, opened, start_writer
-from program import PROGRAM
+from program import call
 
 from wearcast.clients.edge.store.table_files import read_parquet, write_parquet
 
@@ -13,8 +13,7 @@ DAY = 1440
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [*PROGRAM, "history", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return call("history", *arguments)
 
 
 def list_times(text: str) -> list[str]:
