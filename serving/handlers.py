@@ -108,6 +108,7 @@ class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
             caller = self._gate.find_caller(method, context.invocation_metadata() or ())
             with self._follow(method, context, is_stream=True):
                 try:
+                    caller.check_again(context)
                     with self._gate.place(caller, context):
                         await behaviour(checked(caller, request, context), context)
                 except Exception as error:  # noqa: BLE001

@@ -1,13 +1,15 @@
 """The model of the benchmark: LSTM(4 -> 256, 2 layers, window 60, 1 output), random weights.
 
 A forecast of one of four channels, one row a second. Served models are frozen at batches of 1 to 32
-rows; the peers get the same weights with any number of rows, so that they need no padding.
+rows; the peers get the same weights with any number of rows, so that they need no padding. Where
+many models are served, they are small ones of the same kind.
 """
 
 import hashlib
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from wearcast.export.graph import write_onnx
+from wearcast.export.graph import save_graph, write_onnx
 from wearcast.signals.contract import CONTRACT_KEY, Channel, Contract, ForecastPart, Output
 from wearcast.signals.golden import Golden, golden_input
 
@@ -25,17 +27,19 @@ CACHE = Path(__file__).parents[2] / ".cache"
 BATCHES = (1, 2, 4, 8, 16, 32)
 CHANNELS = ("speed", "load", "x", "y")
 WINDOW = 60
-_HIDDEN = 256
+SUMS = "SHA256SUMS"
+HIDDEN = 256
+SMALL_HIDDEN = 16
 _SEED = 6
 
 
 class Lstm(nn.Module):
     """Blocks float32 (rows, 60, 4, 1) -> the next x, float32 (rows, 1, 1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: int = HIDDEN) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(len(CHANNELS), _HIDDEN, num_layers=2, batch_first=True)
-        self.output = nn.Linear(_HIDDEN, 1)
+        self.lstm = nn.LSTM(len(CHANNELS), hidden, num_layers=2, batch_first=True)
+        self.output = nn.Linear(hidden, 1)
 
     def forward(self, blocks: Tensor) -> Tensor:
         """What comes next."""
@@ -44,10 +48,10 @@ class Lstm(nn.Module):
         return said.unsqueeze(-1)
 
 
-def make_contract() -> Contract:
+def make_contract(name: str = NAME, hidden: int = HIDDEN) -> Contract:
     """What it takes and gives."""
     return Contract(
-        name=NAME,
+        name=name,
         version=1,
         kind="forecast",
         channels=tuple(Channel(name, "1") for name in CHANNELS),
@@ -57,36 +61,62 @@ def make_contract() -> Contract:
         sequence=WINDOW,
         batch_sizes=BATCHES,
         outputs=(Output("x", "1", (1, 1)),),
-        weights_sha256=hashlib.sha256(f"seed {_SEED}".encode()).hexdigest(),
+        weights_sha256=hashlib.sha256(f"seed {_SEED}, {hidden}".encode()).hexdigest(),
         forecast=ForecastPart(("x",), horizons_s=(1.0,), quantiles=(0.5,), mean_s=1.0),
     )
 
 
 def find_model() -> tuple[Path, Path]:
     """MODELS_DIR for our server and the graph for the peers, made once, as that takes a minute."""
+
+    def write(folder: Path) -> None:
+        _write_model(folder / "models" / NAME / "1", HIDDEN)
+        _free_rows(folder / "models" / NAME / "1", folder / "any-rows.onnx")
+
+    folder = _make_once(NAME, write)
+    return folder / "models", folder / "any-rows.onnx"
+
+
+def write_small_models(models_dir: Path, count: int) -> list[str]:
+    """Write one small model under `count` names, and give the names.
+
+    It is made once. A server shares nothing among them: to it they are as many models.
+    """
+    source = _make_once("small", lambda folder: _write_model(folder, SMALL_HIDDEN))
+    names = [f"small-{number + 1}" for number in range(count)]
+    for name in names:
+        folder = models_dir / name / "1"
+        shutil.copytree(source, folder)
+        metadata = {CONTRACT_KEY: make_contract(name, SMALL_HIDDEN).to_json()}
+        for path in folder.glob("batch-*.onnx"):
+            save_graph(onnx.load(path), path, metadata)
+        _write_sums(folder)
+    return names
+
+
+def _make_once(name: str, write: Callable[[Path], None]) -> Path:
+    """A folder of the cache, written by `write` unless this very file has done so before."""
     identity = hashlib.sha256(Path(__file__).read_bytes() + torch.__version__.encode()).hexdigest()
-    folder = CACHE / f"lstm-{identity[:16]}"
+    folder = CACHE / f"{name}-{identity[:16]}"
     if not folder.exists():
         CACHE.mkdir(exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=CACHE))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what torch says of its own insides
-                _write_model(made / "models")
-                _free_rows(made / "models" / NAME / "1", made / "any-rows.onnx")
+                write(made)
             made.rename(folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
-    return folder / "models", folder / "any-rows.onnx"
+    return folder
 
 
-def _write_model(models_dir: Path) -> None:
-    """Write MODELS_DIR/lstm/1."""
+def _write_model(folder: Path, hidden: int) -> None:
+    """Write a folder NAME/1."""
     torch.manual_seed(_SEED)
-    model = Lstm().eval()
-    contract = make_contract()
-    folder = models_dir / NAME / "1"
-    folder.mkdir(parents=True)
+    model = Lstm(hidden).eval()
+    contract = make_contract(hidden=hidden)
+    folder.mkdir(parents=True, exist_ok=True)
     metadata = {CONTRACT_KEY: contract.to_json()}
     for rows in BATCHES:
         example = (torch.zeros(rows, WINDOW, len(CHANNELS), 1),)
@@ -98,11 +128,16 @@ def _write_model(models_dir: Path) -> None:
         answers = model(torch.from_numpy(windows)).numpy()
     golden = msgspec.structs.replace(golden, outputs={"x": answers.tolist()})
     (folder / "golden.json").write_text(golden.to_json())
+    _write_sums(folder)
+
+
+def _write_sums(folder: Path) -> None:
     sums = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
         for path in sorted(folder.iterdir())
+        if path.name != SUMS
     ]
-    (folder / "SHA256SUMS").write_text("".join(sums))
+    (folder / SUMS).write_text("".join(sums))
 
 
 def _free_rows(folder: Path, path: Path) -> None:

@@ -88,6 +88,11 @@ def decode_request(request: pb.ModelInferRequest, contract: Contract) -> Asked:
     return Asked(values, minutes, _decode_outputs(request, contract))
 
 
+def count_rows(request: pb.ModelInferRequest) -> int:
+    """How many rows a request says it has, before anything of it is checked; 0: it says nothing."""
+    return max((tensor.shape[0] for tensor in request.inputs if tensor.shape), default=0)
+
+
 def decode_deadline(request: pb.ModelInferRequest, remaining_s: float | None) -> float | None:
     """Until when the answer is of use, by `time.monotonic`; None: whenever it comes.
 

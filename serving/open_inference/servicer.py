@@ -8,7 +8,12 @@ from wearcast.inference import open_inference_pb2 as pb
 from wearcast.inference.open_inference_pb2_grpc import GRPCInferenceServiceServicer
 from wearcast.serving.engine import Engine, Served
 from wearcast.serving.errors import status_of
-from wearcast.serving.open_inference.decode import decode_deadline, decode_model, decode_request
+from wearcast.serving.open_inference.decode import (
+    count_rows,
+    decode_deadline,
+    decode_model,
+    decode_request,
+)
 from wearcast.serving.open_inference.describe import describe_config, describe_model
 from wearcast.serving.open_inference.encode import encode_answer, encode_entry, encode_statistics
 from wearcast.serving.open_inference.streams import Streams
@@ -99,7 +104,7 @@ class OpenInferenceServicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             response.parameters["triton_final_response"].bool_param = True
             return pb.ModelStreamInferResponse(infer_response=response)
 
-        await self.streams.serve(requests, answer, context.write)
+        await self.streams.serve(requests, count_rows, answer, context.write)
 
     async def ModelConfig(  # noqa: N802
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from wearcast.serving.live import DrainingError
 
-# Of one stream: enough to fill a batch twice over; more wait in the connection.
+# Rows of one stream: enough to fill a batch twice over; more wait in the connection.
 _IN_WORK = 64
 
 
@@ -20,10 +20,13 @@ class Streams:
     async def serve(
         self,
         requests: AsyncIterator[Any],
+        count_rows: Callable[[Any], int],
         answer: Callable[[Any], Awaitable[Any]],
         write: Callable[[Any], Awaitable[None]],
     ) -> None:
         """Answer requests until the client is done; whoever reads slowly is read slowly.
+
+        A request that has more rows than may be in work is in work alone.
 
         Raises:
             DrainingError: the server is going away; what it had read is answered.
@@ -31,31 +34,33 @@ class Streams:
         if self._draining:
             raise DrainingError
         room = asyncio.Semaphore(_IN_WORK)
-        begun: asyncio.Queue[asyncio.Future[Any] | None] = asyncio.Queue()
+        begun: asyncio.Queue[tuple[asyncio.Future[Any], int] | None] = asyncio.Queue()
 
         async def read() -> None:
             try:
-                await room.acquire()
                 async for request in requests:
-                    begun.put_nowait(asyncio.ensure_future(answer(request)))
-                    await room.acquire()
+                    rows = min(max(count_rows(request), 1), _IN_WORK)
+                    for _ in range(rows):
+                        await room.acquire()
+                    begun.put_nowait((asyncio.ensure_future(answer(request)), rows))
             finally:
                 begun.put_nowait(None)
 
         reader = asyncio.create_task(read())
         self._readers.add(reader)
         try:
-            while (answered := await begun.get()) is not None:
+            while (item := await begun.get()) is not None:
+                answered, rows = item
                 await write(await answered)
-                room.release()
+                for _ in range(rows):
+                    room.release()
         finally:
             self._readers.discard(reader)
             reader.cancel()
-            left = [begun.get_nowait() for _ in range(begun.qsize())]
+            left = [it[0] for it in (begun.get_nowait() for _ in range(begun.qsize())) if it]
             for answered in left:
-                if answered is not None:
-                    answered.cancel()
-            waiting = [reader, *(answered for answered in left if answered is not None)]
+                answered.cancel()
+            waiting = [reader, *left]
             results = await asyncio.gather(*waiting, return_exceptions=True)
         if self._draining:
             raise DrainingError

@@ -11,8 +11,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from wearcast.serving.operations.naming import find_code, name_call
 from wearcast.serving.operations.logs import REQUEST_ID, REQUEST_ID_KEY
+from wearcast.serving.operations.naming import find_code, name_call
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_ID = 128
