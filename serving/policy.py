@@ -77,17 +77,19 @@ class Policy:
     def choose_size(self, waiting: int, free: int = 1) -> int:
         """The frozen batch size that answers most rows a second of those that wait.
 
-        Between equals the largest, as each run costs something beside its time in ONNX Runtime.
+        Between equals the largest, as each run costs something beside its time in ONNX Runtime; but
+        no more than twice what is enough, for while one run goes on the rows of the next can come.
         free: workers that can begin a run now; what waits is shared among them while each has
         enough.
 
-        >>> policy = Policy({1: 0.001, 8: 0.004, 32: 0.016}, workers=2)
-        >>> [policy.choose_size(waiting) for waiting in (1, 5, 9, 40)]
-        [1, 8, 8, 32]
-        >>> [policy.choose_size(waiting, free=2) for waiting in (9, 16, 40, 80)]
-        [8, 8, 8, 32]
+        >>> policy = Policy({1: 0.001, 4: 0.002, 8: 0.004, 32: 0.016}, workers=2)
+        >>> [policy.choose_size(waiting) for waiting in (1, 3, 9, 40)]
+        [1, 4, 8, 8]
+        >>> [policy.choose_size(waiting, free=2) for waiting in (8, 40)]
+        [4, 8]
         """
-        waiting = min(waiting, max(self.enough, -(-waiting // free)))
+        share = max(self.enough, -(-waiting // free))
+        waiting = min(waiting, share, 2 * self.enough)
         rates = {size: min(waiting, size) / self.run_s[size] for size in self.sizes}
         best = max(rates.values())
         return max(size for size, rate in rates.items() if rate * NOISE >= best)
