@@ -28,13 +28,17 @@ _NO_MINUTES = np.empty(0, np.float32)
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Rows that are run together, filled up to a frozen batch size; `fill_ns` is what that took."""
+    """Rows that are run together, filled up to a frozen batch size; `fill_ns` is what that took.
+
+    waits: for a worker, as some are made ahead of it.
+    """
 
     batcher: "Batcher"
     size: int
     parts: list[Part]
     options: ort.RunOptions
     stopped: bool = False
+    waits: bool = True
     fill_ns: int = 0
 
     @property
@@ -44,11 +48,12 @@ class Run:
 
     def stop(self) -> None:
         """Nobody wants it: do not begin, or end as soon as ONNX Runtime can."""
-        self.stopped = True
+        self.stopped, self.waits = True, False
         self.options.terminate = True
 
     def work(self, worker: int) -> list[NDArray[np.float32]]:
         """Run it in the session of a worker, on whose thread this is called."""
+        self.waits = False
         begun_ns = time.monotonic_ns()
         batcher = self.batcher
         contract = batcher.contract
@@ -77,7 +82,7 @@ class Run:
 
 
 class Batcher:
-    """Requests of one model, in turn: each has at most a run's rows before the next has its turn.
+    """Requests of one model, in turn: each has at most a whole batch before the next has its turn.
 
     sessions: one a worker. reuse: likewise, where rows are run by halves, and come with what is
     known of their blocks. most_waiting: rows of calls that may wait; one request may have more.
@@ -101,6 +106,8 @@ class Batcher:
         self.counts.policy = policy.text
         self.used_s = 0.0
         self._most_waiting = most_waiting
+        # Not a run's: those of one request that end together leave the workers nothing meanwhile.
+        self._turn = max(self.contract.batch_sizes)
         # In the order of their turns; a dict, as those that end leave from anywhere.
         self._turns: dict[Request, None] = {}
         self._waiting = {True: 0, False: 0}  # rows, by is_call
@@ -109,19 +116,29 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Rows that wait for a run."""
+        """Rows that wait for a run, or are in one that waits for a worker."""
+        return self.unassigned + sum(run.rows for run in self._runs if run.waits)
+
+    @property
+    def unassigned(self) -> int:
+        """Rows that are in no run yet."""
         return self._waiting[True] + self._waiting[False]
 
     @property
-    def wants_worker(self) -> bool:
+    def wants_run(self) -> bool:
         """Whether a run should begin now if a worker is free.
 
         Where rows gain from each other's company, a second run at the same time would only split
         them, unless there is enough for both.
         """
         if not self.policy.batches or not self._runs:
-            return self.waiting > 0
-        return self.waiting >= self.policy.enough
+            return self.unassigned > 0
+        return self.unassigned >= self.policy.enough
+
+    @property
+    def has_full_run(self) -> bool:
+        """Whether none that might still come could join the next run."""
+        return self.unassigned >= self.policy.most
 
     def admit(
         self,
@@ -145,8 +162,8 @@ class Batcher:
         if left_s <= 0:
             self.counts.fail.add(0)
             raise DeadlineError
-        waiting = self._waiting[True]
-        if is_call and waiting and waiting + len(rows) > self._most_waiting:
+        waiting = self._count_calls() if is_call else 0
+        if waiting and waiting + len(rows) > self._most_waiting:
             self.counts.rejected += 1
             raise BusyError(
                 f"rows that wait: expected at most {self._most_waiting}, "
@@ -175,7 +192,7 @@ class Batcher:
         free: workers that could begin one.
         """
         now_s = time.monotonic()
-        room = size = self.policy.choose_size(self.waiting, free)
+        room = size = self.policy.choose_size(self.unassigned, free)
         run = Run(self, size, [], ort.RunOptions())
         run.options.log_severity_level = _SILENT
         while room and self._turns:
@@ -186,7 +203,6 @@ class Batcher:
             if request.deadline_s <= now_s:
                 self._be_late(request)
                 continue
-            del self._turns[request]
             count = min(room, request.waiting)
             if not request.taken:
                 request.queue_ns = time.monotonic_ns() - request.came_ns
@@ -195,6 +211,9 @@ class Batcher:
             request.taken += count
             self._waiting[request.is_call] -= count
             room -= count
+            if request.waiting and request.taken % self._turn >= count:
+                continue
+            del self._turns[request]
             if request.waiting:
                 self._turns[request] = None
         if not run.parts:
@@ -243,6 +262,13 @@ class Batcher:
         """Wait until all requests that are here now have ended."""
         if self._open:
             await asyncio.wait([request.answer for request in self._open])
+
+    def _count_calls(self) -> int:
+        """The rows that wait, without those of streams."""
+        ahead = (part for run in self._runs if run.waits for part in run.parts)
+        return self._waiting[True] + sum(
+            stop - start for request, start, stop in ahead if request.is_call
+        )
 
     def _be_late(self, request: Request) -> None:
         if not request.has_ended:

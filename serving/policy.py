@@ -6,7 +6,7 @@ do; others gain nothing, as convolutions, and then a batch only makes its first 
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +19,11 @@ from wearcast.serving.session import Session
 
 # Chosen: rates that are nearer to each other than this differ by the noise of the measurement.
 NOISE = 1.1
+# Chosen: runs that are half as long let others come between; that is worth more than a fifth.
+_NEAR = 1.25
 # Chosen: long enough to tell twice from once, short enough that loading stays a matter of seconds.
 _MEASURE_S = 0.03
-_LEAST_RUNS = 3
+_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,32 @@ class Policy:
 
     @cached_property
     def enough(self) -> int:
-        """Rows from which on more together give no more rows a second.
+        """Rows from which on more together give hardly more rows a second.
 
         >>> Policy({1: 0.001, 8: 0.004, 32: 0.016}, workers=2).enough
         8
         """
         best = max(map(self._rate, self.sizes))
-        return min(size for size in self.sizes if self._rate(size) * NOISE >= best)
+        return min(size for size in self.sizes if self._rate(size) * _NEAR >= best)
+
+    @cached_property
+    def most(self) -> int:
+        """Rows that are run together at most: twice what is enough.
+
+        Each run costs something beside its time in ONNX Runtime; but while one goes on, the rows of
+        the next can come.
+
+        >>> Policy({1: 0.001, 8: 0.004, 16: 0.008, 32: 0.016}, workers=2).most
+        16
+        """
+        return max(size for size in self.sizes if size <= max(2 * self.enough, self.sizes[0]))
 
     def choose_size(self, waiting: int, free: int = 1) -> int:
-        """The frozen batch size that answers most rows a second of those that wait.
+        """The frozen batch size of the next run.
 
-        Between equals the largest, as each run costs something beside its time in ONNX Runtime; but
-        no more than twice what is enough, for while one run goes on the rows of the next can come.
-        free: workers that can begin a run now; what waits is shared among them while each has
-        enough.
+        The largest that is filled and near the best; a larger one, filled up, if it answers more
+        rows a second. free: workers that can begin a run now; what waits is shared among them while
+        each has enough.
 
         >>> policy = Policy({1: 0.001, 4: 0.002, 8: 0.004, 32: 0.016}, workers=2)
         >>> [policy.choose_size(waiting) for waiting in (1, 3, 9, 40)]
@@ -89,10 +102,13 @@ class Policy:
         [4, 8]
         """
         share = max(self.enough, -(-waiting // free))
-        waiting = min(waiting, share, 2 * self.enough)
-        rates = {size: min(waiting, size) / self.run_s[size] for size in self.sizes}
-        best = max(rates.values())
-        return max(size for size, rate in rates.items() if rate * NOISE >= best)
+        waiting = min(waiting, share, self.most)
+        filled = [size for size in self.sizes if size <= waiting] or self.sizes[:1]
+        best = max(map(self._rate, filled))
+        size = max(size for size in filled if self._rate(size) * _NEAR >= best)
+        larger = next((size for size in self.sizes if size > waiting), size)
+        is_better = waiting / self.run_s[larger] > self._rate(size) * NOISE
+        return larger if is_better else size
 
     @cached_property
     def _gain(self) -> float:
@@ -128,12 +144,10 @@ def measure_runs(
 
     cases: rows of each input, repeated as often as needed.
     """
-    run_s = {}
+    inputs = {size: [_repeat(item, size) for item in cases] for size in sizes}
     with ThreadPoolExecutor(len(runners)) as threads:
-        for size in sizes:
-            inputs = [_repeat(item, size) for item in cases]
-            times = threads.map(_time_run, runners, [inputs] * len(runners))
-            run_s[size] = statistics.median(times)
+        times = list(threads.map(_time_runs, runners, [inputs] * len(runners)))
+    run_s = {size: statistics.median(took[size] for took in times) for size in sizes}
     return Policy(run_s, len(runners))
 
 
@@ -141,17 +155,24 @@ def _repeat(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return rows[np.arange(size) % len(rows)]
 
 
-def _time_run(session: Runner, inputs: list[NDArray[np.float32]]) -> float:
-    """Seconds of one run, the mean of some.
+def _time_runs(
+    runner: Runner, inputs: Mapping[int, list[NDArray[np.float32]]]
+) -> dict[int, float]:
+    """Seconds of a run at each size, the mean of some.
 
     Of this thread's own time, in which the whole run happens: by the clock on the wall a busy
     machine would let long runs look worse than short ones. Measured over all of them, as some
-    machines tell that time in steps longer than a run.
+    machines tell that time in steps longer than a run; and the sizes in turns, as a machine that
+    slows down does so for all of them.
     """
-    session.run_batch(inputs)
-    runs, start_s, took_s = 0, time.thread_time(), 0.0
-    while runs < _LEAST_RUNS or took_s < _MEASURE_S:
-        session.run_batch(inputs)
-        runs += 1
-        took_s = time.thread_time() - start_s
-    return took_s / runs
+    runs, took_s = dict.fromkeys(inputs, 0), dict.fromkeys(inputs, 0.0)
+    for rows in inputs.values():
+        runner.run_batch(rows)
+    for turn in range(1, _TURNS + 1):
+        for size, rows in inputs.items():
+            start_s = time.thread_time() - took_s[size]
+            while runs[size] < turn or took_s[size] < _MEASURE_S * turn / _TURNS:
+                runner.run_batch(rows)
+                runs[size] += 1
+                took_s[size] = time.thread_time() - start_s
+    return {size: took_s[size] / runs[size] for size in inputs}

@@ -84,7 +84,7 @@ def test_large_requests_take_turns_with_small_ones(models):
         runs = []
         while run := batcher.begin_run():
             runs.append([(part.request, part.start, part.stop) for part in run.parts])
-        assert batcher.waiting == 0
+        assert batcher.unassigned == 0
         return large, small, runs
 
     large, small, runs = asyncio.run(work())
