@@ -78,10 +78,10 @@ class Policy:
 
     @cached_property
     def most(self) -> int:
-        """Rows that are run together at most: twice what is enough.
+        """Rows that are run together at most, unless as many wait for each worker.
 
-        Each run costs something beside its time in ONNX Runtime; but while one goes on, the rows of
-        the next can come.
+        Twice what is enough: each run costs something beside its time in ONNX Runtime, but while
+        one goes on, the rows of the next can come.
 
         >>> Policy({1: 0.001, 8: 0.004, 16: 0.008, 32: 0.016}, workers=2).most
         16
@@ -102,7 +102,7 @@ class Policy:
         [4, 8]
         """
         share = max(self.enough, -(-waiting // free))
-        waiting = min(waiting, share, self.most)
+        waiting = min(waiting, share, max(self.most, waiting // self.workers))
         filled = [size for size in self.sizes if size <= waiting] or self.sizes[:1]
         best = max(map(self._rate, filled))
         size = max(size for size in filled if self._rate(size) * _NEAR >= best)
