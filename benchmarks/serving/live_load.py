@@ -32,6 +32,8 @@ from wearcast.v1 import samples_pb2
 STREAMS_PER_CONNECTION = 250
 # Chosen: until the server has got used to that many streams.
 SETTLE_S = 3.0
+# So many samples follow the last that counts: the ends of streams belong to no second either.
+AFTER = 1
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,12 @@ class Asset:
         ready.release()
         begin_s = await plan.begin
         offset_s = plan.offset_s(self.name)
-        for tick in range(plan.settle + plan.ticks):
+        for tick in range(plan.settle + plan.ticks + AFTER):
             due_s = begin_s + offset_s + tick
             await asyncio.sleep(due_s - time.perf_counter())
             number = self._before + tick
             block = self._block(number)
-            if tick >= plan.settle:
+            if 0 <= tick - plan.settle < plan.ticks:
                 # Behind the sleep, so that the generator's own delay does not count.
                 self._sent_s[number] = time.perf_counter()
                 self.sent += 1
