@@ -145,11 +145,14 @@ def _time_run(session: Runner, inputs: list[NDArray[np.float32]]) -> float:
     """Seconds of one run, the mean of some.
 
     Of this thread's own time, in which the whole run happens: by the clock on the wall a busy
-    machine would let long runs look worse than short ones. Measured over all of them, as some
-    machines tell that time in steps longer than a run.
+    machine would let long runs look worse than short ones. Measured over all of them, and from one
+    step of that clock on, as some machines tell that time in steps longer than a run.
     """
     session.run_batch(inputs)
-    runs, start_s, took_s = 0, time.thread_time(), 0.0
+    before_s = time.thread_time()
+    while (start_s := time.thread_time()) == before_s:
+        session.run_batch(inputs)
+    runs, took_s = 0, 0.0
     while runs < _LEAST_RUNS or took_s < _MEASURE_S:
         session.run_batch(inputs)
         runs += 1
