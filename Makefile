@@ -44,7 +44,7 @@ test: $(VENV)/.test ## Run all tests but the slow ones
 	$(PYTHON_VENV) -m pytest $(TWO)
 
 nightly: $(VENV)/.test ## Run all tests
-	$(PYTHON_VENV) -m pytest $(TWO) -m "slow or not slow"
+	$(PYTHON_VENV) -m pytest $(TWO) -m "slow or not slow" --hypothesis-profile new
 
 test-protobuf6: $(PROTOBUF6_VENV)/.made ## Test what speaks protobuf in the built wheel on protobuf 6.33
 	$(PROTOBUF6_VENV)/bin/python -m pytest $(TWO) $(SPEAKS_PROTOBUF)

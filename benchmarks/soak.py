@@ -103,12 +103,12 @@ class Soak:
                 rows = 0
                 if self.table == "sqlite":
                     ((rows,),) = store.execute("SELECT count(*) FROM kept_rows").fetchall()
-        except (OSError, sqlite3.Error, ValueError):
+            days = list(self.folder.glob("edge.csv.d/*.csv"))
+            rows += sum(path.read_bytes().count(b"\n") - 1 for path in days)
+            files = [*self.folder.glob("edge.sqlite*"), *days]
+            size = sum(path.stat().st_size for path in files)
+        except (OSError, sqlite3.Error, ValueError):  # a file may go while it is looked at
             return None
-        days = list(self.folder.glob("edge.csv.d/*.csv"))
-        rows += sum(path.read_bytes().count(b"\n") - 1 for path in days if path.exists())
-        files = [*self.folder.glob("edge.sqlite*"), *days]
-        size = sum(path.stat().st_size for path in files if path.exists())
         progress = json.loads(text)
         resident = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
         if not resident or progress["origin_us"] is None:

@@ -48,7 +48,7 @@ def check_store(samples: Sequence[Sample], keep_days: float) -> Iterator[str]:
 
     Up to the end of the record: behind it the outbox drains, and its room is given back at the end.
     """
-    end = samples[-1].day
+    end = max((it.day for it in samples), default=0.0)
     sizes = [(it.day, it.store_mb - it.outbox_mb) for it in samples if it.day < end]
     yield from _compare("store", sizes, keep_days + 1, _STORE_MB)
 
@@ -56,7 +56,7 @@ def check_store(samples: Sequence[Sample], keep_days: float) -> Iterator[str]:
 def _compare(
     name: str, measured: Sequence[tuple[float, float]], begin: float, more_mb: float
 ) -> Iterator[str]:
-    last = max(day for day, _ in measured)
+    last = max((day for day, _ in measured), default=0.0)
     early = [size for day, size in measured if begin <= day < begin + 1]
     late = [size for day, size in measured if day >= last * 2 / 3]
     if last < max(_FEWEST_DAYS, 1.5 * (begin + 1)):

@@ -51,7 +51,7 @@ class ClientSettings:
     a live stream reconnects.
     """
 
-    connect_timeout_s: float = 3.0
+    connect_timeout_s: float = 5.0
     call_timeout_s: float = 30.0
     blocks_per_message: int = 16
     monitor: MonitorSettings = field(default_factory=MonitorSettings)

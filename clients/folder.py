@@ -225,9 +225,9 @@ class _Settling:
             status = path.stat()
         except OSError:
             return False
-        now = (path, status.st_size, status.st_mtime_ns)
-        if now != self._seen:
-            self._seen, self._since_s = now, time.monotonic()
-        if time.monotonic() - self._since_s < self._settle_s:
+        seen, now_s = (path, status.st_size, status.st_mtime_ns), time.monotonic()
+        if seen != self._seen:
+            self._seen, self._since_s = seen, now_s
+        if now_s - self._since_s < self._settle_s:
             return False
         return len(path.read_bytes().splitlines()) >= WINDOW

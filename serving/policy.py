@@ -155,22 +155,23 @@ def _repeat(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return rows[np.arange(size) % len(rows)]
 
 
-def _time_runs(
-    runner: Runner, inputs: Mapping[int, list[NDArray[np.float32]]]
-) -> dict[int, float]:
+def _time_runs(runner: Runner, inputs: Mapping[int, list[NDArray[np.float32]]]) -> dict[int, float]:
     """Seconds of a run at each size, the mean of some.
 
     Of this thread's own time, in which the whole run happens: by the clock on the wall a busy
-    machine would let long runs look worse than short ones. Measured over all of them, as some
-    machines tell that time in steps longer than a run; and the sizes in turns, as a machine that
-    slows down does so for all of them.
+    machine would let long runs look worse than short ones. Measured over all of them, and from one
+    step of that clock on, as some machines tell that time in steps longer than a run; and the sizes
+    in turns, as a machine that slows down does so for all of them.
     """
     runs, took_s = dict.fromkeys(inputs, 0), dict.fromkeys(inputs, 0.0)
     for rows in inputs.values():
         runner.run_batch(rows)
     for turn in range(1, _TURNS + 1):
         for size, rows in inputs.items():
-            start_s = time.thread_time() - took_s[size]
+            before_s = time.thread_time()
+            while (start_s := time.thread_time()) == before_s:
+                runner.run_batch(rows)
+            start_s -= took_s[size]
             while runs[size] < turn or took_s[size] < _MEASURE_S * turn / _TURNS:
                 runner.run_batch(rows)
                 runs[size] += 1

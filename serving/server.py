@@ -48,8 +48,10 @@ _ABOVE_LIMIT_BYTES = 2**20
 _SHORT_CALLS = 128
 # Chosen: no client needs so long to greet; gRPC itself would wait 2 minutes.
 _HANDSHAKE_MS = 20_000
-# Chosen: enough for calls that are on their way, and nobody notices it.
+# Chosen: enough for calls that are on their way, and nobody notices it. In steps, as a machine that
+# stands still for so long would hear nothing in one.
 _HEARD_S = 0.2
+_HEARD_STEPS = 10
 
 # Chosen: objects of some hundred calls.
 _COLLECT_AFTER = 10_000
@@ -150,7 +152,8 @@ async def _answer(
         open_inference.streams.drain()
         # gRPC cancels calls that it has but has not handed over yet; here they are heard before.
         heard_s = min(_HEARD_S, settings.drain_s)
-        await asyncio.sleep(heard_s)
+        for _ in range(_HEARD_STEPS):
+            await asyncio.sleep(heard_s / _HEARD_STEPS)
         await server.stop(settings.drain_s - heard_s)
         audit.close()
         _LOG.info("stopped")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from wearcast.serving.batcher import Batcher, Run
 
-
 # Runs that wait for a worker, so that none waits for the event loop between two.
 _AHEAD = 1
 # Chosen: a third of the processor's time beside the event loop, where there is not enough for both.

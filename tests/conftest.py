@@ -3,11 +3,15 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from ports import HOST, held_port
 from running import RunningServer, running_server
 from tiny import write_tiny_model
 
-# No test asserts a time: the machine may be busy.
-hypothesis.settings.register_profile("wearcast", deadline=None)
+# No test asserts a time: the machine may be busy. Whoever changes something gets the same examples
+# as the time before; the nightly target looks for new ones, by the option --hypothesis-profile.
+_SLOW = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("new", **_SLOW)
+hypothesis.settings.register_profile("wearcast", derandomize=True, **_SLOW)
 hypothesis.settings.load_profile("wearcast")
 
 
@@ -17,6 +21,13 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models_dir = tmp_path_factory.mktemp("models")
     write_tiny_model(models_dir)
     return models_dir
+
+
+@pytest.fixture
+def own_address() -> Iterator[str]:
+    """HOST:PORT for a server that goes and comes back; nobody else gets the port meanwhile."""
+    with held_port() as port:
+        yield f"{HOST}:{port}"
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from wearcast.clients.edge.readings import Batch, Reading, Source
+from waiting import LONG_S, wait_until
 
-_TIMEOUT_S = 30
+from wearcast.clients.edge.readings import Batch, Reading, Source
 
 
 class Running:
@@ -24,7 +24,7 @@ class Running:
         """Waits until that many readings have come; there must not be more in their batches."""
         readings: list[Reading] = []
         while len(readings) < count:
-            batch = self.batches.get(timeout=_TIMEOUT_S)
+            batch = self.next_batch()
             assert batch.source == self.source.name
             readings += batch.readings
             self.position = batch.position
@@ -33,14 +33,19 @@ class Running:
         assert len(readings) == count, readings
         return readings
 
+    def hold(self, count: int) -> list[Batch]:
+        """Waits until that many readings have come, and acknowledges none of them."""
+        batches: list[Batch] = []
+        while sum(len(batch.readings) for batch in batches) < count:
+            batches.append(self.next_batch())
+        return batches
+
+    def next_batch(self) -> Batch:
+        return self.batches.get(timeout=LONG_S)
+
     def wait_for(self, condition: Callable[[Source], bool]) -> None:
         """Waits until the source is in some state; there is no event for each."""
-        tick = threading.Event()
-        for _ in range(_TIMEOUT_S * 100):
-            if condition(self.source):
-                return
-            tick.wait(0.01)
-        raise AssertionError(f"not so: problem {self.source.problem!r}")
+        wait_until(lambda: condition(self.source), told=lambda: f"problem {self.source.problem!r}")
 
     def end(self) -> None:
         self.stop.set()

@@ -7,22 +7,27 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import paho.mqtt.publish
 import pytest
+from ports import HOST, held_port
+from waiting import LONG_S
 
-_TIMEOUT_S = 20
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/sbin")
 needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")
 
 
 class Mosquitto:
-    """settings: further lines of its configuration."""
+    """Holds its port while the block runs, in which it may start and stop.
+
+    settings: further lines of its configuration.
+    """
 
     def __init__(self, folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> None:
-        self.host = "127.0.0.1"
-        with socket.create_server((self.host, 0)) as free:
-            self.port = free.getsockname()[1]
+        self.host = HOST
+        self._held = contextlib.ExitStack()
+        self.port = self._held.enter_context(held_port())
         self._folder = folder
         self._config = folder / "mosquitto.conf"
         # As root it would else become the user mosquitto, who may not write here.
@@ -39,16 +44,23 @@ class Mosquitto:
         self._config.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._held:
+            self.stop()
+
     def start(self) -> None:
         assert PROGRAM is not None
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [PROGRAM, "-v", "-c", str(self._config)], stdout=log, stderr=log
             )
-        ends = time.monotonic() + _TIMEOUT_S
+        ends = time.monotonic() + LONG_S
         while time.monotonic() < ends and self._process.poll() is None:
             with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection((self.host, self.port), 1).close()
+                socket.create_connection((self.host, self.port), LONG_S).close()
                 return
             time.sleep(0.01)  # it has no other way to say that it is ready
         raise RuntimeError((self._folder / "log").read_text())
@@ -57,14 +69,14 @@ class Mosquitto:
         """SIGTERM: it saves all."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(_TIMEOUT_S)
+            self._process.wait(LONG_S)
             self._process = None
 
     def kill(self) -> None:
         """As the kernel would; what it has not saved is lost."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(_TIMEOUT_S)
+            self._process.wait(LONG_S)
             self._process = None
 
     def restart(self) -> None:

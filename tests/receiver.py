@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from waiting import LONG_S
+
 
 @dataclass(frozen=True)
 class Posted:
@@ -52,7 +54,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_port}/parcels"
 
     def next_post(self) -> Posted:
-        return self.posts.get(timeout=60)
+        return self.posts.get(timeout=LONG_S)
 
 
 @contextmanager

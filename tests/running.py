@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
+from waiting import LONG_S
 
 from wearcast.clients.cli.main import program
 
@@ -28,7 +29,7 @@ class RunningServer:
     def terminate(self) -> int:
         """SIGTERM; gives the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(LONG_S)
 
 
 def serve_command(models_dir: Path | str, *flags: str) -> list[str]:

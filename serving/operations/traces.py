@@ -4,6 +4,7 @@ Names of attributes are those of OpenTelemetry's semantic conventions for gRPC
 (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/), and `wearcast.` before ours.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.environment_variables import OTEL_BSP_EXPORT_TIMEOUT
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -28,7 +30,7 @@ _ERRORS = frozenset(
 )
 _CONTEXT_KEYS = ("traceparent", "tracestate")
 # Chosen: a server that goes away does not wait longer for a collector that is away.
-_FLUSH_S = 2.0
+_FLUSH_MS = 2000
 
 
 class Traces:
@@ -52,7 +54,7 @@ class Traces:
     def close(self) -> None:
         """Send what has not been sent; blocks, for a while at most."""
         # The SDK would go on trying for as long as one export may take.
-        limit = threading.Timer(_FLUSH_S, self._exporter.shutdown)
+        limit = threading.Timer(_find_flush_ms() / 1000, self._exporter.shutdown)
         limit.start()
         self._provider.shutdown()
         limit.cancel()
@@ -86,6 +88,14 @@ class Traces:
         finally:
             _describe(span, find_code(context, error), work)
             span.end()
+
+
+def _find_flush_ms() -> int:
+    """The SDK reads this variable too, and does not use it."""
+    try:
+        return int(os.environ[OTEL_BSP_EXPORT_TIMEOUT])
+    except (KeyError, ValueError):
+        return _FLUSH_MS
 
 
 def _describe(span: Span, code: str, work: Work) -> None:

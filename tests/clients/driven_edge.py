@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tiny_plant import MINUTE_US, MONDAY_US
+from waiting import LONG_S
 
 from wearcast.clients.edge.carriers import open_carrier
 from wearcast.clients.edge.clock import DrivenClock
@@ -118,7 +119,7 @@ class Edge:
             retrainer=self.retrainer,
         )
         self.service.start()
-        assert self.hand.runs.wait(10)
+        assert self.hand.runs.wait(LONG_S)
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +149,7 @@ class Edge:
         """Send all that waits."""
         courier = Courier(self.store.path, open_carrier(self.settings.delivery))
         courier.start()
-        assert courier.wait(60)
+        assert courier.wait(LONG_S)
         courier.stop()
 
     def parcels(self, kind: ParcelKind | None = None) -> list[Parcel]:

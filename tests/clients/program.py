@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from tiny import tiny_contract
+from waiting import LONG_S
 
 from wearcast.clients.cli.main import main
 from wearcast.signals.contract import Channel, Contract
@@ -21,7 +22,7 @@ PROGRAM = [sys.executable, "-c", "from wearcast.clients.cli.main import main; ma
 def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *map(str, arguments)]
     return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        command, input=stdin, capture_output=True, text=True, timeout=LONG_S, check=False
     )
 
 

@@ -8,11 +8,11 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from program import start
+from waiting import LONG_S, wait_until
 
 LIFE_S = 600.0
 
@@ -40,18 +40,16 @@ def is_listening(port: int) -> bool:
 
 
 def wait_for_server(out: Path) -> int:
-    for _ in range(300):
-        port = server_port(out)
-        if port is not None and is_listening(port):
-            return port
-        time.sleep(0.1)
-    raise AssertionError("the demo's server did not start")
+    wait_until(lambda: (port := server_port(out)) is not None and is_listening(port))
+    port = server_port(out)
+    assert port is not None
+    return port
 
 
 def test_it_leaves_the_whole_life_behind(models: Path, tmp_path: Path) -> None:
     for _ in range(2):  # the second one does not go on with the first one's store
         demo = start_demo(models, tmp_path, "--seconds", "1", "--json")
-        stdout, stderr = demo.communicate(timeout=60)
+        stdout, stderr = demo.communicate(timeout=LONG_S)
         assert demo.returncode == 0, stderr
         summary = json.loads(stdout)
         assert summary["simulated"] is True
@@ -74,7 +72,7 @@ def test_it_leaves_the_whole_life_behind(models: Path, tmp_path: Path) -> None:
 
 def test_it_tells_people_what_happens(models: Path, tmp_path: Path) -> None:
     demo = start_demo(models, tmp_path, "--seconds", "1")
-    stdout, stderr = demo.communicate(timeout=60)
+    stdout, stderr = demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0, stderr
     assert stdout.count("  life 0.") > 10
     assert re.search(r"58 estimates of a simulated bearing; alarm \d+ \w+ before it failed", stdout)
@@ -84,7 +82,7 @@ def test_it_tells_people_what_happens(models: Path, tmp_path: Path) -> None:
 
 def test_a_plant_with_a_leak_follows_where_its_models_are_served(tmp_path: Path) -> None:
     demo = start_demo(None, tmp_path, "--seconds", "1")
-    stdout, stderr = demo.communicate(timeout=120)
+    stdout, stderr = demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0, stderr
     hours = re.findall(r"^2021-06-16T(\d\d):00Z  flow_rate .* stage (\d)", stdout, re.MULTILINE)
     assert [hour for hour, _ in hours] == [f"{hour:02d}" for hour in range(24)]
@@ -117,7 +115,7 @@ def test_its_server_ends_with_it(models: Path, tmp_path: Path, number: signal.Si
     demo = start_demo(models, tmp_path, "--seconds", "60")
     port = wait_for_server(tmp_path)
     demo.send_signal(number)
-    _, stderr = demo.communicate(timeout=60)
+    _, stderr = demo.communicate(timeout=LONG_S)
     assert demo.returncode == 1
     assert "Traceback" not in stderr
     assert not is_listening(port)
@@ -125,6 +123,6 @@ def test_its_server_ends_with_it(models: Path, tmp_path: Path, number: signal.Si
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     demo = start_demo(tmp_path / "none", tmp_path, "--seconds", "1")
-    stdout, stderr = demo.communicate(timeout=60)
+    stdout, stderr = demo.communicate(timeout=LONG_S)
     assert (demo.returncode, stdout) == (5, "")
     assert "models: expected a folder holding NAME/VERSION/" in stderr

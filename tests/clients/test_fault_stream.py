@@ -3,6 +3,7 @@
 import itertools
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -83,23 +84,31 @@ def test_a_stream_equals_a_batch_and_the_same_without_a_server(
 
 
 class Breaking(VibrationReplay):
-    """A recording that can't be had again once it is released."""
+    """A recording that can't be had again once it is released.
+
+    Blocks from `held_from` on wait until that is raised: so no server is through before it dies.
+    """
 
     def __init__(self) -> None:
         super().__init__(PUMP, CONTRACT, speed=0)
+        self.held_from = 20
         self.released = 0
         self.asked: list[int] = []
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
         self.asked.append(from_sequence)
-        yield from super().blocks(max(from_sequence, self.released))
+        for block in super().blocks(max(from_sequence, self.released)):
+            while block is not None and block.sequence >= self.held_from:
+                time.sleep(0.02)
+                yield None
+            yield block
 
     def release(self, before: int) -> None:
         self.released = max(self.released, before)
 
 
 def test_a_server_killed_twice_loses_and_repeats_nothing(
-    fault_models: Path, fault_server: RunningServer, tmp_path: Path
+    fault_models: Path, fault_server: RunningServer, tmp_path: Path, own_address: str
 ) -> None:
     """The diagnosis stands on answers from before the kill, which only the store still has."""
     store = tmp_path / "store.sqlite"
@@ -107,8 +116,8 @@ def test_a_server_killed_twice_loses_and_repeats_nothing(
     estimates = []
     with ExitStack() as stack:
         flags = ["--store", str(store)]
-        server = stack.enter_context(running_server(fault_models, *flags))
-        client = stack.enter_context(Client(server.address, settings=QUICK))
+        server = stack.enter_context(running_server(fault_models, *flags, listen=own_address))
+        client = stack.enter_context(Client(own_address, settings=QUICK))
         for event in client.monitor(source, asset="pump", model=CONTRACT.name):
             if not isinstance(event, Estimate):
                 continue
@@ -116,8 +125,9 @@ def test_a_server_killed_twice_loses_and_repeats_nothing(
             if event.sequence in {12, 26}:
                 server.kill()
                 server = stack.enter_context(
-                    running_server(fault_models, *flags, listen=server.address)
+                    running_server(fault_models, *flags, listen=own_address)
                 )
+                source.held_from = 40 if event.sequence == 12 else 2 * len(TURNS)
         assert server.terminate() == 0
     assert len(source.asked) >= 3
     assert_same(estimates, predict(fault_server.address, cut_blocks(PUMP, CONTRACT)))

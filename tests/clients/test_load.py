@@ -22,6 +22,7 @@ from wearcast.signals.errors import InputError
 
 CONTRACT = tiny_contract()
 ROWS = 3
+LONGER = (0.3, 3, 30)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,28 @@ def server(tmp_path_factory):
 
 
 def loaded(address, make, *, callers=2, **arguments):
-    async def main():
+    """Measured for so long that something came of it, as a busy machine may stand still."""
+
+    async def measure(seconds):
         async with grpc.aio.insecure_channel(address) as channel:
             asks = [make(channel).ask for _ in range(callers)]
-            return await press(asks, seconds=0.3, warm_s=0.05, **arguments)
+            return await press(asks, seconds=seconds, warm_s=0.05, **arguments)
 
-    return asyncio.run(main())
+    for seconds in LONGER:
+        load = asyncio.run(measure(seconds))
+        if len(load.latencies_s) + sum(load.errors.values()) > 1 and load.cpu_s > 0:
+            break
+    return load
+
+
+def benched(*words):
+    """What the verb says in the same way."""
+    for seconds in LONGER:
+        done = run("bench", "serve", "--seconds", seconds, *words, "--json")
+        assert done.returncode == 0, done.stderr
+        if json.loads(done.stdout)["requests"]:
+            break
+    return json.loads(done.stdout)
 
 
 def rows_answered(address):
@@ -77,9 +94,16 @@ def test_meters_are_read_at_both_ends(server):
     def make(channel):
         return UnaryCaller(channel, make_request(CONTRACT, 1))
 
-    load = loaded(server.address, make, meters=[time.perf_counter, lambda: 5.0])
-    assert load.metered[0] == pytest.approx(load.seconds, abs=0.1)
-    assert load.metered[1] == 0
+    moments = []
+
+    def read_moment():
+        moments.append(time.perf_counter())
+        return moments[-1]
+
+    load = loaded(server.address, make, meters=[read_moment, lambda: 5.0])
+    begin_s, end_s = moments[-2:]
+    assert load.metered == (end_s - begin_s, 0)
+    assert load.seconds > 0
     assert load.cpu_s > 0
 
 
@@ -122,10 +146,8 @@ def test_a_channel_of_asyncio_carries_the_token():
 
 @pytest.mark.parametrize("protocol", ["open", "stream"])
 def test_the_verb_prints_what_it_measured(server, protocol):
-    words = ("bench", "serve", "--server", server.address, "--model", "tiny", "--seconds", 0.3)
-    done = run(*words, "--protocol", protocol, "--rows", 2, "--callers", 3, "--json")
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
+    words = ("--server", server.address, "--model", "tiny", "--protocol", protocol)
+    figures = benched(*words, "--rows", 2, "--callers", 3)
     assert figures["errors"] == {}
     assert figures["rows_per_s"] == 2 * figures["requests_per_s"] > 0
     assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
@@ -135,7 +157,8 @@ def test_the_verb_prints_words_too(server):
     words = ("bench", "serve", "--server", server.address, "--model", "tiny", "--seconds", 0.2)
     lines = run(*words).stdout.splitlines()
     assert lines[0].startswith("tiny/1: 8 callers, 1 windows a request")
-    assert lines[4] == "errors      none"
+    assert lines[1].startswith("requests/s  ")
+    assert "errors      none" in lines
 
 
 def test_the_verb_knows_no_other_model(server):

@@ -30,12 +30,11 @@ QUICK = ClientSettings(monitor=MonitorSettings(first_wait_s=0.05, longest_wait_s
 
 
 class ListSource:
-    """A record that can be read again; from block `held_from` on only once `go_on` is set."""
+    """A record that can be read again; blocks from `held_from` on wait until that is raised."""
 
     def __init__(self, blocks: list[Block], held_from: int = LIFE) -> None:
         self._blocks = blocks
-        self._held_from = held_from
-        self.go_on = threading.Event()
+        self.held_from = held_from
         self.asked: list[int] = []
         self.released = 0
         self.after_sent: Callable[[int], object] = lambda _number: None
@@ -44,7 +43,8 @@ class ListSource:
         self.asked.append(from_sequence)
         for block in self._blocks:
             if block.sequence >= from_sequence:
-                while block.sequence >= self._held_from and not self.go_on.wait(0.05):
+                while block.sequence >= self.held_from:
+                    time.sleep(0.02)
                     yield None
                 yield block
                 self.after_sent(block.sequence)
@@ -77,28 +77,25 @@ def test_stream_equals_prediction(tiny_server: RunningServer) -> None:
 
 @pytest.mark.parametrize("kind", ["kill", "terminate"])
 def test_server_that_dies_twice_loses_nothing_and_repeats_nothing(
-    kind: str, tiny_models: Path, tmp_path: Path
+    kind: str, tiny_models: Path, tmp_path: Path, own_address: str
 ) -> None:
-    store = tmp_path / "store.sqlite"
+    flags = ("--store", str(tmp_path / "store.sqlite"))
     with running_server(tiny_models) as undisturbed:
         expected = _predict(undisturbed.address)
     # Once while the server waits for blocks, once while it answers.
     source = ListSource(RECORD, held_from=15)
     events: list[Any] = []
-    with running_server(tiny_models, "--store", str(store)) as server:
-        address, running = server.address, [server]
-        with Client(address, settings=QUICK) as client:
-            contexts = []
-            for event in client.monitor(source, asset="pump", model="tiny"):
-                events.append(event)
-                if isinstance(event, Estimate) and event.sequence in {14, 16}:
-                    getattr(running[-1], kind)()
-                    context = running_server(tiny_models, "--store", str(store), listen=address)
-                    contexts.append(context)
-                    running.append(context.__enter__())
-                    source.go_on.set()
-            for context in contexts:
-                context.__exit__(None, None, None)
+    with ExitStack() as stack:
+        running = [stack.enter_context(running_server(tiny_models, *flags, listen=own_address))]
+        client = stack.enter_context(Client(own_address, settings=QUICK))
+        for event in client.monitor(source, asset="pump", model="tiny"):
+            events.append(event)
+            if isinstance(event, Estimate) and event.sequence in {14, 16}:
+                getattr(running[-1], kind)()
+                again = running_server(tiny_models, *flags, listen=own_address)
+                running.append(stack.enter_context(again))
+                # It must not be through with all of them before the second time.
+                source.held_from = 50 if event.sequence == 14 else LIFE
     assert len(running) == 3
     assert _estimates(events) == expected
     notices = [event for event in events if isinstance(event, Notice)]
@@ -161,51 +158,57 @@ def test_stop_ends_with_the_answers_to_what_was_sent(tiny_server: RunningServer)
 
 
 def test_server_that_stays_away_is_given_up_after_so_many_attempts(
-    tiny_models: Path,
+    tiny_models: Path, own_address: str
 ) -> None:
     settings = ClientSettings(
         monitor=MonitorSettings(first_wait_s=0.01, longest_wait_s=0.02, attempts=3)
     )
-    with running_server(tiny_models) as server, Client(server.address, settings=settings) as client:
+    with (
+        running_server(tiny_models, listen=own_address) as server,
+        Client(own_address, settings=settings) as client,
+    ):
         events = client.monitor(ListSource(RECORD, held_from=15), asset="left", model="tiny")
         for event in events:
             if isinstance(event, Acknowledged) and event.sequence == 14:
                 break
         server.kill()
-        with pytest.raises(UnreachableError, match=f"server {server.address}.*gave up"):
+        with pytest.raises(UnreachableError, match=f"server {own_address}.*gave up"):
             list(events)
 
 
 def test_server_that_is_away_is_told_once_and_so_is_its_return(
-    tiny_models: Path, tmp_path: Path
+    tiny_models: Path, tmp_path: Path, own_address: str
 ) -> None:
-    store = ("--store", str(tmp_path / "store.sqlite"))
+    flags = ("--store", str(tmp_path / "store.sqlite"))
     source = ListSource(RECORD, held_from=15)
     notices = []
-    with running_server(tiny_models, *store) as server, ExitStack() as stack:
-        client = stack.enter_context(Client(server.address, settings=QUICK))
+    with running_server(tiny_models, *flags, listen=own_address) as server, ExitStack() as stack:
+        client = stack.enter_context(Client(own_address, settings=QUICK))
         for event in client.monitor(source, asset="told", model="tiny"):
             if isinstance(event, Acknowledged) and event.sequence == 14:
                 server.kill()
-                source.go_on.set()
+                source.held_from = LIFE
             if isinstance(event, Notice):
                 notices.append(event)
             if isinstance(event, Notice) and event.code == "RECONNECTING":
                 time.sleep(1)
-                stack.enter_context(running_server(tiny_models, *store, listen=server.address))
+                stack.enter_context(running_server(tiny_models, *flags, listen=own_address))
     assert [notice.code for notice in notices] == ["RECONNECTING", "RECONNECTED", "LIFE_ALARM"]
-    assert str(notices[0]).startswith(f"server {server.address}: ")
+    assert str(notices[0]).startswith(f"server {own_address}: ")
     assert str(notices[0]).endswith("; trying again")
-    assert str(notices[1]) == f"server {server.address}: connected again"
+    assert str(notices[1]) == f"server {own_address}: connected again"
 
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_stop_while_the_server_is_away_fails_only_if_answers_are_due(
-    tiny_models: Path, *, answered: bool
+    tiny_models: Path, own_address: str, *, answered: bool
 ) -> None:
     stop = threading.Event()
     source = ListSource(RECORD, held_from=15)
-    with running_server(tiny_models) as server, Client(server.address, settings=QUICK) as client:
+    with (
+        running_server(tiny_models, listen=own_address) as server,
+        Client(own_address, settings=QUICK) as client,
+    ):
         if not answered:
             # From block 5 on it answers nothing, though blocks still reach it.
             actions = {5: lambda: server.process.send_signal(signal.SIGSTOP), 14: server.kill}

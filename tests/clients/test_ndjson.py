@@ -142,14 +142,16 @@ def test_sender_is_slowed_while_nobody_takes_and_memory_stays_small() -> None:
     assert 256 <= len(again) <= 320
 
 
-def test_server_that_dies_while_lines_come_loses_none(tiny_models: Path, tmp_path: Path) -> None:
+def test_server_that_dies_while_lines_come_loses_none(
+    tiny_models: Path, tmp_path: Path, own_address: str
+) -> None:
     blocks = [wearing_block(number, 40) for number in range(40)]
     source, writing = _open_pipe()
     store = ("--store", str(tmp_path / "store.sqlite"))
     settings = ClientSettings(monitor=MonitorSettings(first_wait_s=0.05, longest_wait_s=0.2))
     estimates = []
     with (
-        running_server(tiny_models, *store) as server,
+        running_server(tiny_models, *store, listen=own_address) as server,
         Client(server.address, settings=settings) as client,
         os.fdopen(writing, "w") as pipe,
         ExitStack() as stack,
@@ -163,7 +165,7 @@ def test_server_that_dies_while_lines_come_loses_none(tiny_models: Path, tmp_pat
                 server.kill()
                 pipe.writelines(_line(block) + "\n" for block in blocks[20:])
                 pipe.close()
-                again = running_server(tiny_models, *store, listen=server.address)
+                again = running_server(tiny_models, *store, listen=own_address)
                 stack.enter_context(again)
         assert estimates == list(client.predict(blocks, model="tiny"))
 

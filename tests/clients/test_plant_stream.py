@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,31 +62,39 @@ def test_a_stream_of_two_models_equals_two_predictions(
 
 
 class Breaking(RowsReplay):
-    """Rows that can't be had again once they are released, behind a server that dies."""
+    """Rows that can't be had again once they are released, behind a server that dies.
+
+    Those from `held_from` on wait until that is raised: so no server is through before it dies.
+    """
 
     def __init__(self) -> None:
         super().__init__(ROWS, speed=0)
+        self.held_from = 60
         self.released = 0
         self.asked: list[int] = []
 
     def blocks(self, from_sequence: int) -> Iterator[Block | None]:
         self.asked.append(from_sequence)
-        yield from super().blocks(max(from_sequence, self.released))
+        for block in super().blocks(max(from_sequence, self.released)):
+            while block is not None and block.sequence >= self.held_from:
+                time.sleep(0.02)
+                yield None
+            yield block
 
     def release(self, before: int) -> None:
         self.released = max(self.released, before)
 
 
 def test_a_server_killed_between_two_forecasts_loses_and_repeats_nothing(
-    plant_models: Path, plant_server: RunningServer, tmp_path: Path
+    plant_models: Path, plant_server: RunningServer, tmp_path: Path, own_address: str
 ) -> None:
     """What is acknowledged is not asked for again, though it has led to no forecast yet."""
-    store = str(tmp_path / "store.sqlite")
+    flags = ("--store", str(tmp_path / "store.sqlite"))
     source = Breaking()
     estimates = []
     with ExitStack() as stack:
-        server = stack.enter_context(running_server(plant_models, "--store", store))
-        client = stack.enter_context(Client(server.address, settings=QUICK))
+        server = stack.enter_context(running_server(plant_models, *flags, listen=own_address))
+        client = stack.enter_context(Client(own_address, settings=QUICK))
         for event in client.monitor(source, asset="plant", model=MODELS):
             if not isinstance(event, Estimate):
                 continue
@@ -93,8 +102,9 @@ def test_a_server_killed_between_two_forecasts_loses_and_repeats_nothing(
             if event.model == "tiny-outlier" and event.sequence in {52, 151}:
                 server.kill()
                 server = stack.enter_context(
-                    running_server(plant_models, "--store", store, listen=server.address)
+                    running_server(plant_models, *flags, listen=own_address)
                 )
+                source.held_from = 160 if event.sequence == 52 else len(ROWS)
     assert len(source.asked) >= 3
     for model in MODELS:
         mine = [item for item in estimates if item.model == model]

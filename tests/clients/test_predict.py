@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from program import call, run, start, write_snapshot
 from running import RunningServer
 from tiny import wearing_block
+from waiting import LONG_S
 
 from wearcast.clients import Client
 from wearcast.clients.cli.main import program
@@ -190,7 +191,7 @@ def test_unreachable_server_is_named(bearing: Path) -> None:
         verbs = (["models"], ["predict", bearing], ["stream", "--follow", bearing])
         started = [start(*verb, "--server", address, stderr=subprocess.PIPE) for verb in verbs]
         for process in started:
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=LONG_S)
             assert process.returncode == 4
             assert f"no server answers at {address}" in errors
 

@@ -97,10 +97,10 @@ def test_follow_stopped_in_the_middle_and_started_again(
     assert_same(read_rows(tmp_path / "followed", "followed"), read_rows(tmp_path, "Bearing3_3"))
 
 
-def test_a_server_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
+def test_a_server_killed_in_the_middle_changes_nothing(tmp_path: Path, own_address: str) -> None:
     folder = unpack_bearing("Test_set", "Bearing3_3")
     flags = ["--store", str(tmp_path / "estimates.sqlite")]
-    with running_server(BUNDLED, *flags) as first:
+    with running_server(BUNDLED, *flags, listen=own_address) as first:
         command = ["stream", "--replay", folder, "--speed", "2000", "--server", first.address]
         with start(*command, "--json", "--out", tmp_path, stdout=subprocess.PIPE) as process:
             seen = []
@@ -109,7 +109,7 @@ def test_a_server_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
                 if seen[-1] == 120:
                     break
             first.kill()
-            with running_server(BUNDLED, *flags, listen=first.address):
+            with running_server(BUNDLED, *flags, listen=own_address):
                 seen += [json.loads(line)["sequence"] for line in process.stdout]
                 assert process.wait() == 0
     assert seen == [*range(SEQUENCE - 1, 352)]

@@ -72,6 +72,14 @@ def write_version(models_dir: Path, version: int, *, bounded: bool = True) -> Pa
     return write_tiny_model(models_dir, tiny_contract(version=version), bounded=bounded)
 
 
+def write_labels(models_dir: Path, text: str) -> None:
+    """Whole at once: an empty file is one without labels."""
+    path = models_dir / "tiny" / "labels.toml"
+    new = models_dir / "labels.new"
+    new.write_text(text)
+    new.replace(path)
+
+
 def push(models_dir: Path, version: int, staging: Path) -> None:
     """As export does: written elsewhere, then renamed to where it is seen, whole."""
     write_version(staging, version).rename(models_dir / "tiny" / str(version))

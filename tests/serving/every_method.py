@@ -43,7 +43,7 @@ def infer_request(value: float = 0.5) -> inference.ModelInferRequest:
 
 def _typed_request() -> inference.ModelInferRequest:
     request = inference.ModelInferRequest(model_name="tiny-forecast", model_version="1")
-    request.parameters["timeout"].int64_param = 10_000_000
+    request.parameters["timeout"].int64_param = 120_000_000
     for name, shape, count in (("blocks", [2, 3, 2, 1], 12), ("minute_of_week", [2], 2)):
         tensor = request.inputs.add(name=name, datatype="FP32", shape=shape)
         tensor.contents.fp32_contents.extend([2.5] * count)

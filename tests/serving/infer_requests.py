@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wearcast.inference import open_inference_pb2 as pb
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 WINDOWS = np.random.RandomState(1).uniform(-1, 1, (5, 3, 2, 64)).astype(np.float32)
 WINDOWS *= np.linspace(0.1, 1, 5, dtype=np.float32)[:, None, None, None]
 

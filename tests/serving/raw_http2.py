@@ -6,6 +6,8 @@ Frames as in RFC 9113, headers as literals without a table, as in RFC 7541.
 import socket
 import struct
 
+from waiting import LONG_S
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
 _END_HEADERS = 4
@@ -47,7 +49,7 @@ def message_frame(message: bytes) -> bytes:
 def connect(address: str) -> socket.socket:
     """A connection that the server has taken, as its own settings say."""
     host, _, port = address.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=LONG_S)
     connection.sendall(_PREFACE + frame(_SETTINGS, b"", stream=0))
     assert connection.recv(65536)
     return connection

@@ -159,7 +159,7 @@ def test_alerts_that_a_client_missed_come_again_before_their_estimates(
 
 
 def test_a_client_tells_each_alert_once_whenever_the_server_dies(
-    plant_models: Path, tmp_path: Path, estimates: list[Estimate]
+    plant_models: Path, tmp_path: Path, own_address: str, estimates: list[Estimate]
 ) -> None:
     """The server dies after an alert, after an estimate and after an acknowledgement."""
     kills = [
@@ -168,10 +168,10 @@ def test_a_client_tells_each_alert_once_whenever_the_server_dies(
         lambda event: isinstance(event, Alert) and event.kind is AlertKind.CLEARED,
         lambda event: isinstance(event, Acknowledged) and event.sequence > 80,
     ]
-    store = str(tmp_path / "store.sqlite")
+    flags = ("--store", str(tmp_path / "store.sqlite"))
     told = []
     with ExitStack() as stack:
-        server = stack.enter_context(running_server(plant_models, "--store", store))
+        server = stack.enter_context(running_server(plant_models, *flags, listen=own_address))
         client = stack.enter_context(Client(server.address, settings=QUICK))
         source = RowsReplay(ROWS, speed=0)
         for event in client.monitor(source, asset="plant", model="tiny-outlier", alarms=RULES):
@@ -181,7 +181,7 @@ def test_a_client_tells_each_alert_once_whenever_the_server_dies(
                 kills.pop(0)
                 server.kill()
                 server = stack.enter_context(
-                    running_server(plant_models, "--store", store, listen=server.address)
+                    running_server(plant_models, *flags, listen=own_address)
                 )
     assert not kills
     assert [event for event in told if isinstance(event, Estimate)] == estimates

@@ -13,7 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from oracle import naive_estimates
 from running import running_server
 from tiny import wearing_block
-from wire import OpenStream, batches, estimates_of, notices_of
+from waiting import LONG_S
+from wire import OpenStream, acknowledged_by, batches, estimates_of, notices_of
 
 from wearcast.signals.clock import format_time
 from wearcast.v1 import machine_health_pb2 as pb
@@ -65,13 +66,14 @@ def test_kill_9_and_resume(tiny_models, tmp_path, seed):
             for batch in batches(rest, 5):
                 stream.send(*batch)
             if kills < 2:
-                # Somewhere in the middle of the work, wherever that happens to be.
+                # Somewhere in the middle of the work, wherever that happens to be; at its end, if
+                # there are fewer responses, as where many blocks were answered at once.
                 wanted = chance.randrange(1, 30)
                 with contextlib.suppress(grpc.RpcError):
                     for response in stream.call:
                         received |= {item.sequence: item for item in response.estimates.estimates}
                         wanted -= 1
-                        if wanted == 0:
+                        if wanted == 0 or acknowledged_by(response) == BLOCKS[-1].sequence:
                             time.sleep(chance.random() / 200)
                             server.kill()
                 stream.hang_up()
@@ -110,7 +112,7 @@ def test_sigterm_drains(tiny_models, tmp_path):
 
 def test_health_says_so_while_draining(tiny_models):
     with (
-        running_server(tiny_models, "--drain-s", "2") as server,
+        running_server(tiny_models, "--drain-s", "200") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         predict = OpenStream(channel, "Predict")
@@ -123,4 +125,5 @@ def test_health_says_so_while_draining(tiny_models):
         # What is under way may still be finished.
         predict.send(*BLOCKS[5:10])
         assert len(estimates_of(predict.finish())) == 5
-        assert server.process.wait(10) == 0
+        watch.cancel()  # it would last as long as the server drains
+        assert server.process.wait(LONG_S) == 0

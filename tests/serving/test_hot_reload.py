@@ -10,7 +10,7 @@ from typing import Self
 import grpc
 import numpy as np
 import pytest
-from engines import PATIENCE_S, push
+from engines import PATIENCE_S, push, write_labels
 from oracle import naive_estimates
 from running import running_server
 from tiny import tiny_contract, wearing_block, write_tiny_model
@@ -122,7 +122,7 @@ def test_versions_come_change_and_go_under_load(models, staging):
         stub = GRPCInferenceServiceStub(channel)
         stub.RepositoryModelLoad(inference.RepositoryModelLoadRequest(model_name="tiny"))
         load.wait_for(3)
-        (models / "tiny" / "labels.toml").write_text("stable = 2\n")
+        write_labels(models, "stable = 2\n")
         load.wait_for(2)
         shutil.rmtree(models / "tiny" / "3")
         wait_until(lambda: sorted(states(channel)) == [2])
@@ -155,7 +155,7 @@ def test_a_stream_keeps_its_version_to_its_end(models, staging):
         stream.send(*BLOCKS[:3])
         stream.responses_until(2)
         push(models, 2, staging)
-        (models / "tiny" / "labels.toml").write_text("stable = 2\n")
+        write_labels(models, "stable = 2\n")
         request = pb.GetModelRequest(name="tiny", label="stable")
         wait_until(lambda: stub.GetModel(request).model.version == 2)
         shutil.rmtree(models / "tiny" / "1")

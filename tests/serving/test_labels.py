@@ -1,7 +1,7 @@
 """Labels of versions: what clients are given that ask for no version, or for a label."""
 
 import pytest
-from engines import WATCH_S, push, run_engine, until, write_version
+from engines import WATCH_S, push, run_engine, until, write_labels, write_version
 from tiny import write_tiny_model
 
 from wearcast.signals.errors import ArtefactError, InputError, NotFoundError
@@ -13,13 +13,9 @@ def models(tmp_path):
     return tmp_path
 
 
-def label(models_dir, text):
-    (models_dir / "tiny" / "labels.toml").write_text(text)
-
-
 def test_labels(models):
     write_version(models, 2)
-    label(models, "stable = 1\ncanary = 2\n")
+    write_labels(models, "stable = 1\ncanary = 2\n")
 
     async def work(engine):
         assert engine.find("tiny").key == ("tiny", 1)
@@ -31,7 +27,7 @@ def test_labels(models):
             engine.find("tiny", label="beta")
         with pytest.raises(InputError, match="label: expected none beside a version"):
             engine.find("tiny", 1, "canary")
-        label(models, "stable = 2\nbeta = 2\n")
+        write_labels(models, "stable = 2\nbeta = 2\n")
         await until(lambda: engine.find("tiny").key == ("tiny", 2))
         assert [served.labels for served in engine.served()] == [(), ("beta", "stable")]
         (models / "tiny" / "labels.toml").unlink()
@@ -41,10 +37,10 @@ def test_labels(models):
 
 
 def test_a_label_moves_only_to_a_version_that_answers(models, tmp_path_factory):
-    label(models, "stable = 1\n")
+    write_labels(models, "stable = 1\n")
 
     async def work(engine):
-        label(models, "stable = 2\nnext = 2\n")
+        write_labels(models, "stable = 2\nnext = 2\n")
         await engine.load("tiny")
         assert engine.find("tiny").key == ("tiny", 1)
         with pytest.raises(NotFoundError):
@@ -59,11 +55,11 @@ def test_a_label_moves_only_to_a_version_that_answers(models, tmp_path_factory):
 
 @pytest.mark.parametrize("text", ["stable = ", "stable = '1'", "stable = 0", "stable = true"])
 def test_bad_labels_are_refused_and_the_old_ones_stay(models, text):
-    label(models, "stable = 1\n")
+    write_labels(models, "stable = 1\n")
     write_version(models, 2)
 
     async def work(engine):
-        label(models, text)
+        write_labels(models, text)
         await engine.load("tiny")
         assert engine.find("tiny").key == ("tiny", 1)
 

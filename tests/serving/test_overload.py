@@ -15,12 +15,12 @@ from wearcast.inference import open_inference_pb2 as inference
 from wearcast.inference.open_inference_pb2_grpc import GRPCInferenceServiceStub
 
 
-@pytest.fixture
-def channel(tmp_path):
-    """A server with one worker, where one row may wait."""
+@pytest.fixture(params=[1])
+def channel(tmp_path, request):
+    """A server with one worker, where so many rows may wait."""
     write_slow_model(tmp_path)
     with (
-        running_server(tmp_path, "--workers", "1", "--waiting", "1") as server,
+        running_server(tmp_path, "--workers", "1", "--waiting", str(request.param)) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         yield channel
@@ -59,6 +59,8 @@ def test_what_finds_no_room_is_told_when_to_come_again(channel):
     assert waiting.result().model_name == "slow"
 
 
+# The server may hear of the end of a call only after the next has come.
+@pytest.mark.parametrize("channel", [4], indirect=True)
 def test_a_call_whose_deadline_is_past_ends_its_run(channel):
     stub = GRPCInferenceServiceStub(channel)
     for _ in range(3):

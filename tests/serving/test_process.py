@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from oracle import naive_estimates
 from running import refuse_flags, running_server, serve_command
 from tiny import tiny_contract, wearing_block, write_tiny_model
+from waiting import LONG_S
 from wire import OpenStream, estimates_of
 
 from wearcast.clients.cli import serve
@@ -36,7 +37,7 @@ def start_and_fail(*flags, models_dir, environment=None):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
         env=os.environ | (environment or {}),
     )
     assert done.stdout == ""

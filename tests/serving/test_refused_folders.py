@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from running import serve_command
 from tiny import mean_abs_fraction, tiny_contract, write_sums, write_tiny_model
+from waiting import LONG_S
 
 from wearcast.serving.models import find_folders, find_model, open_model, open_models
 from wearcast.serving.session import Session, open_session
@@ -192,7 +193,7 @@ def test_no_models(tmp_path):
 def test_server_refuses_a_damaged_folder(folder):
     (folder / "golden.json").unlink()
     command = serve_command(folder.parent.parent, "--listen", "127.0.0.1:0")
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 5
     assert done.stdout == ""
     assert "golden.json: expected a readable file, got No such file" in done.stderr

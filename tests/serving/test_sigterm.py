@@ -27,11 +27,11 @@ from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1.ingest_pb2_grpc import IngestServiceStub
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
-TIMEOUT_S = 60
+TIMEOUT_S = 200
 LIFE = 400
 ENOUGH = 20
-# Counts of the slow model: seconds, while other calls come in.
-RUNS_LONG = 1e6
+# Counts of the slow model: seconds, while other calls come in; more where the machine stands still.
+RUNS_LONG = (1e6, 1e7, 1e8)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def follow(stream: OpenStream) -> Iterator[pb.MonitorResponse]:
 
 def test_everything_at_once(models: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    flags = ("--store", str(store), "--workers", "1")
+    flags = ("--store", str(store), "--workers", "1", "--drain-s", "200")
     responses: list[pb.MonitorResponse] = []
     with (
         running_server(models, *flags) as server,
@@ -170,16 +170,21 @@ def test_everything_at_once(models: Path, tmp_path: Path) -> None:
     )
 
 
-def fill(channel: grpc.Channel, waiting: int) -> list[grpc.Future]:
-    """Calls that were accepted, one of them running, and no room for one more."""
+def fill(channel: grpc.Channel, waiting: int, count: float) -> list[grpc.Future]:
+    """Calls that were accepted, the first of them running, and no room for one more.
+
+    Unless the first, which counts so far, was done before.
+    """
     stub = GRPCInferenceServiceStub(channel)
-    calls = [stub.ModelInfer.future(slow_request(RUNS_LONG), timeout=TIMEOUT_S)]
-    wait_until(lambda: begun(stub) == 1)
+    before = begun(stub)
+    long = stub.ModelInfer.future(slow_request(count), timeout=TIMEOUT_S)
+    wait_until(lambda: begun(stub) > before)
+    calls = [long]
     refused: list[grpc.Future] = []
-    while not refused:
+    while not refused and not long.done():
         calls.append(stub.ModelInfer.future(slow_request(0.5), timeout=TIMEOUT_S))
         wait_until(lambda: len(calls) <= waiting + 1 or any(call.done() for call in calls))
-        refused = [call for call in calls if call.done()]
+        refused = [call for call in calls if call.done() and call.exception()]
     for call in refused:
         assert failure(call).reason == "BUSY"
     return [call for call in calls if call not in refused]
@@ -193,18 +198,24 @@ def begun(stub: GRPCInferenceServiceStub) -> int:
 
 def test_calls_that_run_or_wait_are_answered(models: Path, tmp_path: Path) -> None:
     config = tmp_path / "wearcast.toml"
-    config.write_text("waiting = 6\nworkers = 1\ndrain_s = 100\n")
+    config.write_text("waiting = 6\nworkers = 1\ndrain_s = 200\n")
     with (
         running_server(models, "--config", str(config)) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
-        long, *waiting = fill(channel, 6)
-        assert len(waiting) == 6
-        stream = OpenStream(channel, "Predict")
-        stream.send(*BLOCKS)
-        # Answered, as it is of another kind; so the stream, which came before it, was accepted.
-        MachineHealthServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=TIMEOUT_S)
+        for count in RUNS_LONG:
+            long, *waiting = fill(channel, 6, count)
+            stream = OpenStream(channel, "Predict")
+            stream.send(*BLOCKS)
+            # Answered, as it is of another kind; so the stream, which came before, was accepted.
+            MachineHealthServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=TIMEOUT_S)
+            if not long.done():
+                break
+            for call in waiting:
+                call.result()
+            stream.finish()
         assert not long.done()
+        assert len(waiting) == 6
         server.process.terminate()
         answers = [call.result().raw_output_contents[0] for call in (long, *waiting)]
         assert np.frombuffer(b"".join(answers), "<f4").tolist() == [1.0, *[0.5] * 6]

@@ -1,6 +1,7 @@
 """Streams that do what they should: live, in batch, broken off, replaced, idle, slow."""
 
 import itertools
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from oracle import naive_estimates
 from tiny import HOP_US, START_US, wearing_block
+from waiting import LONG_S, wait_until
 from wire import OpenStream, batches, block_message, estimates_of, failure, notices_of
 
 from wearcast.clients.client import Client
@@ -256,14 +258,21 @@ def test_newest_stream_wins(channel):
 
 
 def test_many_at_once_for_one_asset_leave_one(channel):
+    all_there = threading.Barrier(8)
     with ThreadPoolExecutor(8) as threads:
-        ends = list(threads.map(lambda _: end_of_one_of_many(channel), range(8)))
+        ends = list(threads.map(lambda _: end_of_one_of_many(channel, all_there), range(8)))
     assert sorted(ends) == ["REPLACED"] * 7 + ["well"]
 
 
-def end_of_one_of_many(channel) -> str:
+def end_of_one_of_many(channel, all_there: threading.Barrier) -> str:
     stream = OpenStream(channel, "Monitor", asset="crowd")
-    time.sleep(1)
+    try:
+        stream.open()
+    except grpc.RpcError as error:  # replaced before it was let in
+        all_there.wait(LONG_S)
+        return failure(error).reason
+    # Until each has been let in or replaced, else the first would be through before the last came.
+    all_there.wait(LONG_S)
     stream.send(*BLOCKS[:3])
     try:
         stream.finish()
@@ -276,7 +285,7 @@ def test_idle_streams_do_not_hold_up_health(channel):
     idle = [OpenStream(channel, "Monitor", asset=f"idle {n}").open() for n in range(60)]
     health = health_pb2_grpc.HealthStub(channel)
     for _ in range(10):
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=60)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     for stream in idle:
         stream.send(*BLOCKS[:3])
@@ -296,11 +305,13 @@ def flood(sent, request, first_request):
 
 
 def wait_until_stuck(sent) -> int:
-    before = -1
-    while before != sent[0]:
-        before = sent[0]
+    """Until nothing more has been sent for two seconds; gives how much had been."""
+    wait_until(lambda: sent[0])
+    seen = []
+    while len(seen) < 5 or len(set(seen[-5:])) > 1:
+        seen.append(sent[0])
         time.sleep(0.5)
-    return before
+    return seen[-1]
 
 
 def test_slow_reader_is_held_back_and_others_are_not(tiny_server, channel):
@@ -309,7 +320,7 @@ def test_slow_reader_is_held_back_and_others_are_not(tiny_server, channel):
     start = pb.PredictRequest(start=pb.PredictStart(model="tiny"))
     with grpc.insecure_channel(tiny_server.address, SMALL_BUFFERS) as slow:
         requests = flood(sent, pb.PredictRequest, start)
-        call = MachineHealthServiceStub(slow).Predict(requests, timeout=60)
+        call = MachineHealthServiceStub(slow).Predict(requests, timeout=LONG_S)
         assert 0 < wait_until_stuck(sent) < FLOOD
         other = OpenStream(channel, "Predict")
         other.send(*BLOCKS)
@@ -325,7 +336,7 @@ def test_stuck_stream_can_be_replaced(tiny_server, channel):
     start = pb.MonitorRequest(start=pb.MonitorStart(model="tiny", asset="stuck"))
     with grpc.insecure_channel(tiny_server.address, SMALL_BUFFERS) as slow:
         requests = flood(sent, pb.MonitorRequest, start)
-        call = MachineHealthServiceStub(slow).Monitor(requests, timeout=60)
+        call = MachineHealthServiceStub(slow).Monitor(requests, timeout=LONG_S)
         assert 0 < wait_until_stuck(sent) < FLOOD
         new = OpenStream(channel, "Monitor", asset="stuck").open()
         following = new.started.acknowledged_sequence + 1

@@ -13,7 +13,7 @@ from wearcast.v1 import machine_health_pb2 as pb
 from wearcast.v1 import samples_pb2
 from wearcast.v1.machine_health_pb2_grpc import MachineHealthServiceStub
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 
 
 def block_message(block: Block, **changes: Any) -> samples_pb2.Block:

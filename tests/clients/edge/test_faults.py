@@ -2,7 +2,6 @@
 
 import json
 import random
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -171,7 +170,7 @@ class Watched:
 
     def terminate(self) -> int:
         self._process.terminate()
-        return self._process.wait(30)
+        return self._process.wait(LONG_S)
 
     def reached_us(self) -> int:
         """Up to where it has closed steps."""
@@ -205,6 +204,7 @@ def kill_again_and_again(
 
 
 @needs_mosquitto
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("table", "where", "kills"),
     [
@@ -216,39 +216,36 @@ def kill_again_and_again(
     ],
 )
 def test_kills_outages_and_restarts_lose_and_repeat_nothing(
-    tmp_path: Path, plant_models: Path, table: str, where: str, kills: int
+    tmp_path: Path, plant_models: Path, own_address: str, table: str, where: str, kills: int
 ) -> None:
     models, central = plant_models, tmp_path / "central.sqlite"
     rows = make_rows(kills * _PART)
     # One more, which closes the last.
     published = [*rows, (rows[-1][0] + MINUTE_US, 1.0, 4.0)]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     serve = (models, "--store", str(central))
-    broker = Mosquitto(tmp_path)
     config = tmp_path / "edge.toml"
-    place = f'dir = "{models}"' if where == "local" else f'server = "{address}"'
-    places = {"folder": tmp_path, "central": address, "broker": broker.port}
-    config.write_text(_CONFIG.format(**places, models=place, table=table))
-    broker.start()
-    with running_server(*serve, listen=address):
-        edge = Watched(config, tmp_path / "edge.sqlite", tmp_path / "edge.log")
-        # What is published before it has subscribed reaches nobody.
-        wait_until(lambda: "Received SUBSCRIBE from edge" in broker.log)
+    place = f'dir = "{models}"' if where == "local" else f'server = "{own_address}"'
     turns = threading.Semaphore(0)
-    publisher = threading.Thread(target=publish, args=(published, broker, turns))
-    publisher.start()
-    try:
-        with failing_server(models, central, address):
-            reached = kill_again_and_again(edge, broker, turns, kills)
-            turns.release()
-            publisher.join(LONG_S)
-        with running_server(*serve, listen=address):
-            wait_until(lambda: _has(central, rows[-1][0]))
-            assert edge.terminate() == 0
-    finally:
-        edge.kill()
-        broker.kill()
+    with Mosquitto(tmp_path) as broker:
+        places = {"folder": tmp_path, "central": own_address, "broker": broker.port}
+        config.write_text(_CONFIG.format(**places, models=place, table=table))
+        broker.start()
+        with running_server(*serve, listen=own_address):
+            edge = Watched(config, tmp_path / "edge.sqlite", tmp_path / "edge.log")
+            # What is published before it has subscribed reaches nobody.
+            wait_until(lambda: "Received SUBSCRIBE from edge" in broker.log)
+        publisher = threading.Thread(target=publish, args=(published, broker, turns), daemon=True)
+        publisher.start()
+        try:
+            with failing_server(models, central, own_address):
+                reached = kill_again_and_again(edge, broker, turns, kills)
+                turns.release()
+                publisher.join(LONG_S)
+            with running_server(*serve, listen=own_address):
+                wait_until(lambda: _has(central, rows[-1][0]))
+                assert edge.terminate() == 0
+        finally:
+            edge.kill()
     expected = tmp_path / "expected.sqlite"
     with running_server(models, "--store", str(expected)) as other:
         run_undisturbed(tmp_path / "undisturbed", models, published, other.address)

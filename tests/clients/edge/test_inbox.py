@@ -2,7 +2,7 @@
 
 import pytest
 from driven_edge import Hand
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge import inbox
 
@@ -13,7 +13,7 @@ def test_source_that_has_failed_has_not_ended(monkeypatch: pytest.MonkeyPatch) -
     hand = Hand()
     box = inbox.Inbox([hand])
     box.start({})
-    assert hand.runs.wait(10)
+    assert hand.runs.wait(LONG_S)
     hand.fail(ZeroDivisionError("a fault"))
     wait_until(lambda: box.problems)
     assert box.problems == {"hand": "ZeroDivisionError: a fault"}

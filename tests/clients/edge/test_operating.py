@@ -15,7 +15,7 @@ from driven_edge import Edge, at
 from program import call, run, start
 from running import running_server
 from tiny_plant import MINUTE_US
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge.notify import Notifier
 
@@ -48,7 +48,7 @@ def config(tmp_path: Path, plant_models: Path) -> Path:
 def systemd_socket(folder: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(folder / "notify"))
-        listener.settimeout(60)
+        listener.settimeout(LONG_S)
         yield listener
 
 
@@ -63,7 +63,7 @@ def test_systemd_is_told_ready_alive_and_stopping(tmp_path: Path, config: Path) 
             assert listener.recv(1000) == b"WATCHDOG=1"
             edge.send_signal(signal.SIGTERM)
             wait_until(lambda: listener.recv(1000) == b"STOPPING=1")
-            assert edge.wait(30) == 0
+            assert edge.wait(LONG_S) == 0
         finally:
             edge.kill()
             edge.wait()
@@ -116,7 +116,7 @@ def test_second_service_on_a_store_is_refused(config: Path) -> None:
         edge.communicate()
         edge = begin()
         edge.terminate()
-        assert edge.wait(30) == 0
+        assert edge.wait(LONG_S) == 0
     finally:
         edge.kill()
         edge.communicate()

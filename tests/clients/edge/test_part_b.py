@@ -19,7 +19,7 @@ from driven_edge import Edge, at
 from program import run, start
 from running import running_server
 from tiny_plant import MINUTE_US
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 
 from wearcast.signals.alerts import AlertKind
 from wearcast.signals.clock import format_time, parse_time
@@ -132,11 +132,12 @@ def test_schedule_each_ten_minutes_hourly_and_daily(tmp_path: Path, plant_models
         assert day.end_us == at("0:00", day=1)
 
 
-def test_delivery_central_server_down_and_up(tmp_path: Path, plant_models: Path) -> None:
+def test_delivery_central_server_down_and_up(
+    tmp_path: Path, plant_models: Path, own_address: str
+) -> None:
     central = tmp_path / "central.sqlite"
-    with running_server(plant_models, "--store", str(central)) as server:
-        address = server.address
-        delivery = {"type": "grpc", "address": address}
+    with running_server(plant_models, "--store", str(central), listen=own_address) as server:
+        delivery = {"type": "grpc", "address": own_address}
         with Edge(tmp_path, at("10:00"), models_dir=plant_models, delivery=delivery) as edge:
             edge.go(at("10:31"))
             edge.deliver()
@@ -144,7 +145,7 @@ def test_delivery_central_server_down_and_up(tmp_path: Path, plant_models: Path)
             server.kill()
             edge.go(at("11:01"))
             assert len(edge.parcels(ParcelKind.ROWS)) == 3
-            with running_server(plant_models, "--store", str(central), listen=address):
+            with running_server(plant_models, "--store", str(central), listen=own_address):
                 edge.deliver()
             assert edge.parcels() == []
     with closing(sqlite3.connect(central)) as connection:
@@ -209,7 +210,7 @@ path = "{file}"
             rows.write("2024-01-01 00:00:00,4.5\n")
         wait_until(lambda: ("pressure", 4.5) in read())
         edge.terminate()
-        assert edge.wait(30) == 0
+        assert edge.wait(LONG_S) == 0
     finally:
         edge.kill()
         edge.wait()

@@ -11,7 +11,7 @@ import pytest
 from program import run, start
 from running import running_server
 from tiny_plant import MINUTE_US, MONDAY_US, plant_rows
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge.blocks import Numbering
 from wearcast.clients.edge.remote_models import RemoteModels, fetch_contracts
@@ -127,21 +127,21 @@ def test_answers_are_taken_no_sooner_than_all_models_have_given_theirs(
 
 
 def test_server_with_other_models_ends_the_service_which_then_says_why(
-    tmp_path: Path, plant_models: Path
+    tmp_path: Path, plant_models: Path, own_address: str
 ) -> None:
     others = tmp_path / "models"
     shutil.copytree(plant_models / "tiny-outlier", others / "tiny-outlier")
     config = tmp_path / "edge.toml"
-    with running_server(plant_models) as server:
-        text = CONFIG.format(address=server.address, folder=tmp_path)
+    with running_server(plant_models, listen=own_address) as server:
+        text = CONFIG.format(address=own_address, folder=tmp_path)
         config.write_text(text.replace("follow = false", ""))
         write_rows(tmp_path, 0, 20)
         edge = start("edge", "--config", config, stderr=subprocess.PIPE)
         try:
             wait_until(lambda: has_rows(tmp_path))
             server.kill()
-            with running_server(others, listen=server.address):
-                _, told = edge.communicate(timeout=60)
+            with running_server(others, listen=own_address):
+                _, told = edge.communicate(timeout=LONG_S)
         finally:
             edge.kill()
             edge.wait()

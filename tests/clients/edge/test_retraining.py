@@ -11,6 +11,7 @@ from pathlib import Path
 from driven_edge import Edge, at
 from program import run
 from tiny_plant import MINUTE_US
+from waiting import LONG_S
 
 from wearcast.clients.edge.progress import Progress
 from wearcast.clients.edge.readings import Reading
@@ -90,9 +91,12 @@ def test_service_goes_on_with_version_2_at_the_next_row(tmp_path: Path) -> None:
         edge.feed(1)
         edge.turn()
         process = edge.retrainer.process
+        # It stands still, so that it is not done before the rows are.
+        os.killpg(process.pid, signal.SIGSTOP)
         edge.feed(30, at_once=7)  # rows go on while it trains
         assert edge.versions == ([1], ["1"])
-        assert process.wait(240) == 0
+        os.killpg(process.pid, signal.SIGCONT)
+        assert process.wait(LONG_S) == 0
         edge.feed(30, at_once=7)
         assert edge.versions == ([2], ["1", "2"])
         assert edge.service.problems == {}
@@ -117,7 +121,7 @@ def test_training_that_fails_leaves_version_1_and_is_tried_again_after_a_day(
     with TrainedEdge(tmp_path, ("outlier", "--baseline", "tides"), retrain_days=1) as edge:
         edge.feed(DAY)
         edge.turn()
-        assert edge.retrainer.process.wait(120) == 1
+        assert edge.retrainer.process.wait(LONG_S) == 1
         edge.feed(10)
         problem = edge.service.problems["retraining"]
         assert f"schedule.retrain.{NAME}: wearcast train: " in problem

@@ -9,7 +9,7 @@ import pytest
 from driven_edge import Edge, at
 from msgspec.structs import replace
 from tiny_plant import MINUTE_US
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 
 from wearcast.clients.edge import inbox, service
 from wearcast.clients.edge.readings import Reading
@@ -152,7 +152,7 @@ def test_source_that_fails_is_begun_again_where_it_was(
         edge.turn()
         edge.hand.fail(ZeroDivisionError("a fault"))
         edge.turn()
-        assert edge.hand.runs.wait(10)
+        assert edge.hand.runs.wait(LONG_S)
         assert edge.hand.position == 7
         edge.hand.give(Reading(at("10:01"), "flow", 2.0), position=8)
         edge.turn()

@@ -21,7 +21,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2
 from tritonclient.utils import InferenceServerException
 
 Arrays = dict[str, np.ndarray]
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 VERBS: dict[str, Callable[..., Any]] = {}
 
 

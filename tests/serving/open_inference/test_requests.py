@@ -74,7 +74,7 @@ def test_unknown_parameters_are_passed_over(stub: GRPCInferenceServiceStub) -> N
     assert read(stub.ModelInfer(request, timeout=TIMEOUT_S))
 
 
-@pytest.mark.parametrize("microseconds", [0, 30_000_000, 2**64 - 1])
+@pytest.mark.parametrize("microseconds", [0, 240_000_000, 2**64 - 1])
 def test_any_timeout_that_is_long_enough(stub: GRPCInferenceServiceStub, microseconds: int) -> None:
     request = raw("tiny", blocks=WINDOWS[:1])
     request.parameters["timeout"].uint64_param = microseconds

@@ -14,7 +14,7 @@ from wire import failure
 from wearcast.inference import open_inference_pb2 as pb
 from wearcast.inference.open_inference_pb2_grpc import GRPCInferenceServiceStub
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 # The mean of |x| is 2 here: version 1 cuts it off at 1, version 2 does not.
 WINDOWS = np.full((1, 3, 2, 64), 2.0, np.float32)
 

@@ -47,13 +47,21 @@ def test_rows_requests_and_batches_add_up(server, channel):
         stub.ModelInfer(ask(rows))
     with pytest.raises(grpc.RpcError):
         stub.ModelInfer(ask(1, "nobody's"))
-    # The server counts a call once its answer is on its way.
     infer = {"method": "ModelInfer"}
-    wait_until(lambda: look(server).rise(before, "wearcast_requests_total", **infer) == 4)
-    now = look(server)
+    now = before
 
     def rise(name, **labels):
         return now.rise(before, f"wearcast_{name}", **labels)
+
+    def is_counted() -> bool:
+        """The server counts a call once its answer is on its way, and then its time."""
+        nonlocal now
+        now = look(server)
+        counts = ("requests_total", "request_duration_seconds_count")
+        return all(rise(name, **infer) >= 4 for name in counts)
+
+    wait_until(is_counted)
+    assert rise("requests_total", **infer) == 4
 
     assert rise("requests_total", code="OK", **infer) == 3
     assert rise("requests_total", code="NOT_FOUND", **infer) == 1

@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from running import running_server
 from tiny import wearing_block
 from tiny_slow import window_of
-from waiting import wait_until
+from waiting import LONG_S, wait_until
 from wire import OpenStream, failure
 
 from wearcast.inference import open_inference_pb2 as inference
@@ -91,7 +91,7 @@ def infer(channel, metadata=(), *, model="tiny", rows=1, **parameters):
     request = raw(model, blocks=window_of(0.5).repeat(rows, axis=0))
     for name, value in parameters.items():
         request.parameters[name].uint64_param = value
-    return GRPCInferenceServiceStub(channel).ModelInfer(request, metadata=metadata, timeout=30)
+    return GRPCInferenceServiceStub(channel).ModelInfer(request, metadata=metadata, timeout=LONG_S)
 
 
 def test_a_call_goes_on_with_its_clients_trace(channel, collector):
@@ -132,7 +132,7 @@ def test_a_stream_has_one_span_with_all_that_it_was_answered(channel, collector)
     stream.finish()
     request = raw("tiny", blocks=window_of(0.5))
     stub = GRPCInferenceServiceStub(channel)
-    assert len(list(stub.ModelStreamInfer(iter([request] * 5), timeout=30))) == 5
+    assert len(list(stub.ModelStreamInfer(iter([request] * 5), timeout=LONG_S))) == 5
     spans = collector.take(2)
     assert [(span.name, attributes_of(span)["wearcast.rows"]) for span in spans] == [
         ("wearcast.v1.MachineHealthService/Predict", 6),
@@ -157,6 +157,7 @@ def test_only_what_the_server_is_to_blame_for_is_an_error(channel, collector):
 
 def test_probes_have_no_spans_and_the_end_of_the_server_sends_what_waits(tiny_models, monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "plant")
+    monkeypatch.setenv("OTEL_BSP_EXPORT_TIMEOUT", "200000")
     with Collector() as collector:
         with running_server(tiny_models, "--traces-endpoint", collector.url) as server:
             with grpc.insecure_channel(server.address) as channel:
@@ -186,7 +187,7 @@ def test_the_extra_that_is_lacking_is_named(tiny_models):
     )
     flags = ("--listen", "127.0.0.1:0", "--traces-endpoint", "http://127.0.0.1:4317")
     command = [sys.executable, "-c", program, "serve", str(tiny_models), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(": pip install 'wearcast[otel]'\n")
 

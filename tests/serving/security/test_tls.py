@@ -11,8 +11,8 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from running import refuse_flags, running_server, serve_command
 from tiny import wearing_block
-from waiting import wait_until
-from wire import OpenStream, estimates_of
+from waiting import LONG_S, wait_until
+from wire import TIMEOUT_S, OpenStream, estimates_of
 
 from wearcast.serving.security.tls import make_credentials
 from wearcast.signals.errors import InputError
@@ -44,7 +44,7 @@ def lock(key: Path, path: Path) -> Path:
 def is_let_in(address: str, ca: Path, own: Pair | None = None) -> bool:
     with open_channel(address, ca, own) as channel:
         try:
-            HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+            HealthStub(channel).Check(HealthCheckRequest(), timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             if error.code() != StatusCode.UNAVAILABLE:
                 raise
@@ -61,7 +61,7 @@ def test_a_client_needs_a_certificate_where_an_authority_is_set(tiny_models, our
         assert not is_let_in(server.address, ours.ca, ours.issue("late", days=-1))
         assert not is_let_in(server.address, foreign.ca, ours.issue("client"))
         with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError):
-            HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+            HealthStub(channel).Check(HealthCheckRequest(), timeout=TIMEOUT_S)
         assert server.terminate() == 0
 
 
@@ -153,7 +153,7 @@ def test_a_key_with_a_password_keeps_the_server_from_starting(tiny_models, ours,
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
         stdin=subprocess.DEVNULL,
     )
     assert (done.returncode, done.stdout) == (3, "")

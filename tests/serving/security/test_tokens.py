@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import LONG_S
 
 from wearcast.serving.security.tokens import (
     Holder,
@@ -74,7 +75,7 @@ def test_a_file_that_is_not_as_it_should_be(text, message):
 def run_verb(*words):
     program = "from wearcast.clients.cli.main import main; main()"
     command = [sys.executable, "-c", program, "token", *words]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=LONG_S)
 
 
 def test_the_verb_makes_a_token_and_its_line():

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from lives import make_life
 from program import call as run_here
 from program import run, start
+from waiting import LONG_S
 
 from wearcast.clients.cli.main import program
 from wearcast.signals.errors import InputError
@@ -228,13 +229,13 @@ def test_ctrl_c_keeps_a_checkpoint_that_can_be_used(
 ) -> None:
     out = tmp_path / "bearing.pth"
     process, terminal = start_on_terminal(
-        "train", "rul", "--data", data, "--out", out, "--cache", cache, "--epochs", 400, "--json"
+        "train", "rul", "--data", data, "--out", out, "--cache", cache, "--epochs", 2000, "--json"
     )
     try:
         # With four members to train, a first percent is the first member's.
         wait_for(terminal, rb"train[^\r\n]* [1-9]\d*%")
         process.send_signal(signal.SIGINT)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=LONG_S)
     finally:
         process.kill()
         os.close(terminal)
@@ -242,7 +243,7 @@ def test_ctrl_c_keeps_a_checkpoint_that_can_be_used(
     summary = json.loads(stdout)
     assert summary["training"]["interrupted"]
     with out.with_suffix(".loss.csv").open() as file:
-        assert 1 < len(file.readlines()) - 1 < 4 * 400
+        assert 1 < len(file.readlines()) - 1 < 4 * 2000
     checkpoint = load_checkpoint(out)
     assert len(checkpoint.training["splits"]) == checkpoint.config["members"] < 4
     recording = torch.from_numpy(make_life("new", 10, seed=9).values)
@@ -259,7 +260,7 @@ def test_ctrl_c_ends_an_evaluation(data: Path, cache: Path, tmp_path: Path) -> N
     try:
         wait_for(terminal, rb"trainings")
         process.send_signal(signal.SIGINT)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=LONG_S)
     finally:
         process.kill()
         os.close(terminal)

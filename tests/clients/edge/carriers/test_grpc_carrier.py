@@ -58,14 +58,14 @@ def test_a_server_without_a_file_is_waited_for(tiny_server):
     carrier.close()
 
 
-def test_no_server_is_waited_for_and_found_again(tiny_models, tmp_path):
+def test_no_server_is_waited_for_and_found_again(tiny_models, tmp_path, own_address):
     flags = ("--store", str(tmp_path / "central.sqlite"))
-    with running_server(tiny_models, *flags) as server:
-        carrier = carrier_to(server.address)
+    carrier = carrier_to(own_address)
+    with running_server(tiny_models, *flags, listen=own_address):
         carrier.send(rows_parcel(0))
-    with pytest.raises(UnreachableError, match=f"server {server.address}: "):
+    with pytest.raises(UnreachableError, match=f"server {own_address}: "):
         carrier.send(rows_parcel(1))
-    with running_server(tiny_models, *flags, listen=server.address):
+    with running_server(tiny_models, *flags, listen=own_address):
         carrier.send(rows_parcel(1))
     carrier.close()
 

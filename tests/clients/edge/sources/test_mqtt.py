@@ -21,10 +21,9 @@ TIMED = {"filter": "plant/+", "levels": "_/channel", "payload": "json", "time": 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path) as broker:
+        broker.start()
+        yield broker
 
 
 def make_source(broker: Mosquitto, **settings: object) -> MqttSource:
@@ -81,14 +80,16 @@ def test_an_acknowledgement_that_comes_too_late_does_no_harm(broker: Mosquitto):
     with running(make_source(broker)) as run:
         run.wait_for(lambda source: source.caught_up)
         broker.publish(make_messages(range(3)))
-        late = run.batches.get(timeout=30)
+        late = run.hold(3)  # nothing more comes over this connection
         broker.restart()
-        again = run.batches.get(timeout=30)
-        assert again.readings[0] == late.readings[0]
-        late.acknowledge()
+        again = run.next_batch()
+        assert again.readings[0] == late[0].readings[0]
+        for batch in late:
+            batch.acknowledge()
         broker.publish(make_messages(range(3, 4)))
-        run.batches.get(timeout=30)
-    late.acknowledge()
+        run.next_batch()
+    for batch in late:
+        batch.acknowledge()
     with running(make_source(broker)) as run:
         assert pairs(run.take(4)) == values(range(4))
 
@@ -101,7 +102,7 @@ def test_a_broker_that_restarts_loses_nothing(broker: Mosquitto):
             broker.publish(make_messages(range(100 * turn, 100 * turn + 100)))
             broker.restart()
             while len(set(found)) < 100 * turn + 100:
-                batch = run.batches.get(timeout=60)
+                batch = run.next_batch()
                 found += pairs(batch.readings)
                 batch.acknowledge()
         run.wait_for(lambda source: not source.problem)
@@ -141,7 +142,7 @@ def test_a_retained_message_counts_only_if_it_has_a_time(broker: Mosquitto):
     with running(make_source(broker, topics=topics)) as run:
         found = []
         while not found:
-            found = run.batches.get(timeout=30).readings
+            found = run.next_batch().readings
         run.wait_for(lambda source: source.caught_up)
         while not run.batches.empty():
             found += run.batches.get().readings
@@ -161,8 +162,7 @@ def test_a_bad_message_is_told_and_the_next_one_is_read(broker: Mosquitto):
 
 
 def test_nobody_at_the_address_is_told(tmp_path: Path):
-    broker = Mosquitto(tmp_path)
-    with running(make_source(broker)) as run:
+    with Mosquitto(tmp_path) as broker, running(make_source(broker)) as run:
         run.wait_for(lambda source: bool(source.problem))
         assert "Connection refused" in run.source.problem
 
@@ -179,16 +179,13 @@ def make_password(tmp_path: Path, password: str) -> list[str]:
 def test_a_broker_may_ask_for_a_password(tmp_path: Path):
     secret = tmp_path / "secret"
     secret.write_text("wrong\n")
-    broker = Mosquitto(tmp_path, make_password(tmp_path, "right"))
-    broker.start()
-    try:
+    with Mosquitto(tmp_path, make_password(tmp_path, "right")) as broker:
+        broker.start()
         source = make_source(broker, username="pump", password_file=secret)
         with running(source) as run:
             run.wait_for(lambda source: "authorized" in source.problem.lower())
             secret.write_text("right\n")
             run.wait_for(lambda source: source.caught_up)
-    finally:
-        broker.stop()
 
 
 def test_topics_that_the_broker_refuses_are_told(tmp_path: Path):
@@ -206,15 +203,12 @@ def test_topics_that_the_broker_refuses_are_told(tmp_path: Path):
     file.write_text(json.dumps(rules))
     plugin = next(Path("/usr/lib").rglob("mosquitto_dynamic_security.so"))
     lines = ["allow_anonymous true", f"plugin {plugin}", f"plugin_opt_config_file {file}"]
-    broker = Mosquitto(tmp_path, lines)
-    broker.start()
-    try:
+    with Mosquitto(tmp_path, lines) as broker:
+        broker.start()
         topics = [LEVELS, {"filter": "secret", "channel": "pressure"}]
         with running(make_source(broker, topics=topics)) as run:
             run.wait_for(lambda source: source.caught_up)
             assert run.source.problem == "topics: expected leave to read them, got secret refused"
-    finally:
-        broker.stop()
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -236,17 +230,14 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 def test_a_broker_may_be_encrypted(tmp_path: Path):
     cert, key = make_certificate(tmp_path)
     lines = ["allow_anonymous true", f"certfile {cert}", f"keyfile {key}"]
-    broker = Mosquitto(tmp_path, lines)
-    broker.start()
-    try:
+    with Mosquitto(tmp_path, lines) as broker:
+        broker.start()
         with running(make_source(broker, tls=True)) as run:
             run.wait_for(lambda source: "CERTIFICATE_VERIFY_FAILED" in source.problem)
         with running(make_source(broker, tls=True, tls_ca=cert)) as run:
             run.wait_for(lambda source: source.caught_up)
             broker.publish(make_messages(range(300)), tls_ca=cert)
             assert pairs(run.take(300)) == values(range(300))
-    finally:
-        broker.stop()
 
 
 @pytest.mark.parametrize(

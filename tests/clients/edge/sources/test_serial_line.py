@@ -144,7 +144,7 @@ def test_an_endless_line_is_garbled_up_to_its_end(cable: Cable):
             Reading(NOW_US, "flow_rate", 40.0),
             Reading(NOW_US, "pressure", 5.0),
         ]:
-            found += run.batches.get(timeout=30).readings
+            found += run.next_batch().readings
         sent.join()
         assert {reading.quality for reading in found[:-2]} == {("GARBLED",)}
 

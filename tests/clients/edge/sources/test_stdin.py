@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 from live import pairs, running
+from waiting import LONG_S
 
 from wearcast.clients.edge.sources.stdin import StdinSettings, StdinSource
 from wearcast.signals.clock import parse_time
@@ -40,7 +41,8 @@ def test_lines_become_readings_and_the_end_ends_the_source(pipe: tuple[int, int]
         ]
         os.close(pipe[1])
         run.wait_for(lambda source: source.ended and source.caught_up)
-        run.thread.join(30)
+        run.thread.join(LONG_S)
+        assert not run.thread.is_alive()
 
 
 def test_a_line_may_come_in_pieces_and_the_last_one_needs_no_end(pipe: tuple[int, int]):
