@@ -132,9 +132,9 @@ class Store:
         self, key: SeriesKey, estimates: Sequence[Estimate], keep: Keep | None = None
     ) -> None:
         """Commit estimates, and with them what `keep` writes; those stored already are replaced."""
-        rows = [_to_row(key, estimate) for estimate in estimates]
 
         def work(connection: sqlite3.Connection) -> None:
+            rows = [_to_row(key, estimate) for estimate in estimates]
             connection.executemany(_UPSERT, rows)
             if self.in_memory and self._is_full(key, len(rows)):
                 connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))

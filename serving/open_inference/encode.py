@@ -24,9 +24,7 @@ def encode_answer(
         model_version=str(key[1]),
         id=identity,
         outputs=[
-            pb.ModelInferResponse.InferOutputTensor(
-                name=output.name, datatype=DATATYPE, shape=values[output.name].shape
-            )
+            {"name": output.name, "datatype": DATATYPE, "shape": values[output.name].shape}
             for output in outputs
         ],
         raw_output_contents=[encode_tensor(values[output.name]) for output in outputs],
