@@ -6,7 +6,6 @@ All of it happens on the event loop; only `Run.work` is called by a worker's thr
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -17,6 +16,7 @@ from wearcast.serving.counts import Statistics, Took
 from wearcast.serving.policy import Policy
 from wearcast.serving.request import Outputs, Part, Request, Rows
 from wearcast.serving.reuse import Encoded, Reuse
+from wearcast.serving.run import Run
 from wearcast.serving.session import Session
 from wearcast.signals.errors import BusyError, DeadlineError
 
@@ -26,63 +26,8 @@ _SOONEST_S = 0.01
 _NO_MINUTES = np.empty(0, np.float32)
 
 
-@dataclass(slots=True, eq=False)
-class Run:
-    """Rows that are run together, filled up to a frozen batch size; `fill_ns` is what that took.
-
-    waits: for a worker, as some are made ahead of it.
-    """
-
-    batcher: "Batcher"
-    size: int
-    parts: list[Part]
-    options: ort.RunOptions
-    stopped: bool = False
-    waits: bool = True
-    fill_ns: int = 0
-
-    @property
-    def rows(self) -> int:
-        """How many they are, without the filling."""
-        return sum(stop - start for _, start, stop in self.parts)
-
-    def stop(self) -> None:
-        """Nobody wants it: do not begin, or end as soon as ONNX Runtime can."""
-        self.stopped, self.waits = True, False
-        self.options.terminate = True
-
-    def work(self, worker: int) -> list[NDArray[np.float32]]:
-        """Run it in the session of a worker, on whose thread this is called."""
-        self.waits = False
-        begun_ns = time.monotonic_ns()
-        batcher = self.batcher
-        contract = batcher.contract
-        shape = (contract.sequence, len(contract.channels), contract.window)
-        blocks = [request.rows[start:stop] for request, start, stop in self.parts]
-        if batcher.reuse:
-            windows = list(chain.from_iterable(blocks))
-            known = [it for request, start, stop in self.parts for it in request.known[start:stop]]
-            return batcher.reuse[worker].run(windows, known, self.size, self.options)
-        inputs = [self._fill(blocks, shape)]
-        if contract.time_zone is not None:
-            minutes = [request.minutes[start:stop] for request, start, stop in self.parts]
-            inputs.append(self._fill(minutes, ()))
-        self.fill_ns = time.monotonic_ns() - begun_ns
-        return batcher.sessions[worker].run_batch(inputs, self.options)
-
-    def _fill(self, parts: Sequence[Rows], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The parts' rows in one array of the frozen size, zeros behind them."""
-        whole = np.empty((self.size, *shape), np.float32)
-        end = 0
-        for rows in parts:
-            begin, end = end, end + len(rows)
-            whole[begin:end] = rows
-        whole[end:] = 0
-        return whole
-
-
 class Batcher:
-    """Requests of one model, in turn: each has at most a whole batch before the next has its turn.
+    """Requests of one model, in turn: each has less than two whole batches at a time.
 
     sessions: one a worker. reuse: likewise, where rows are run by halves, and come with what is
     known of their blocks. most_waiting: rows of calls that may wait; one request may have more.
@@ -106,8 +51,9 @@ class Batcher:
         self.counts.policy = policy.text
         self.used_s = 0.0
         self._most_waiting = most_waiting
-        # Not a run's: those of one request that end together leave the workers nothing meanwhile.
-        self._turn = max(self.contract.batch_sizes)
+        # Several runs' rows: callers that have their answers at the same time ask again at the same
+        # time, and until then the workers have nothing.
+        self._turn = max(policy.sizes)
         # In the order of their turns; a dict, as those that end leave from anywhere.
         self._turns: dict[Request, None] = {}
         self._waiting = {True: 0, False: 0}  # rows, by is_call
@@ -116,8 +62,8 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Rows that wait for a run, or are in one that waits for a worker."""
-        return self.unassigned + sum(run.rows for run in self._runs if run.waits)
+        """Rows that are in no run yet, or in one that is ahead."""
+        return self.unassigned + sum(part.stop - part.start for part in self._find_ahead())
 
     @property
     def unassigned(self) -> int:
@@ -129,15 +75,18 @@ class Batcher:
         """Whether a run should begin now if a worker is free.
 
         Where rows gain from each other's company, a second run at the same time would only split
-        them, unless there is enough for both.
+        them, unless there is enough for both, or they would be run one by one.
         """
-        if not self.policy.batches or not self._runs:
+        if not self.policy.batches or all(run.stopped for run in self._runs):
             return self.unassigned > 0
-        return self.unassigned >= self.policy.enough
+        return self.unassigned >= self.policy.enough or (
+            self.unassigned > 1
+            and self.policy.choose_size(self.unassigned) == min(self.policy.sizes)
+        )
 
     @property
     def has_full_run(self) -> bool:
-        """Whether none that might still come could join the next run."""
+        """Whether the next run need not wait for others to join it."""
         return self.unassigned >= self.policy.most
 
     def admit(
@@ -233,6 +182,9 @@ class Batcher:
         row = 0
         for request, start, stop in run.parts:
             first, row = row, row + stop - start
+            if not start:
+                request.queue_ns += run.late_ns
+                self.counts.queue.ns += run.late_ns
             if request.has_ended:
                 continue
             if outputs is None:
@@ -263,12 +215,15 @@ class Batcher:
         if self._open:
             await asyncio.wait([request.answer for request in self._open])
 
+    def _find_ahead(self) -> list[Part]:
+        """What still has to be run of the runs that are ahead."""
+        ahead = chain.from_iterable(run.parts for run in self._runs if run.is_ahead)
+        return [part for part in ahead if not part.request.has_ended]
+
     def _count_calls(self) -> int:
         """The rows that wait, without those of streams."""
-        ahead = (part for run in self._runs if run.waits for part in run.parts)
-        return self._waiting[True] + sum(
-            stop - start for request, start, stop in ahead if request.is_call
-        )
+        ahead = [part for part in self._find_ahead() if part.request.is_call]
+        return self._waiting[True] + sum(part.stop - part.start for part in ahead)
 
     def _be_late(self, request: Request) -> None:
         if not request.has_ended:

@@ -19,7 +19,7 @@ from wearcast.serving.session import Session
 
 # Chosen: rates that are nearer to each other than this differ by the noise of the measurement.
 NOISE = 1.1
-# Chosen: runs that are half as long let others come between; that is worth more than a fifth.
+# Chosen: the rows of the next run can come during this one; that is worth a fifth of the rows/s.
 _NEAR = 1.25
 # Chosen: long enough to tell twice from once, short enough that loading stays a matter of seconds.
 _MEASURE_S = 0.03
@@ -78,7 +78,7 @@ class Policy:
 
     @cached_property
     def most(self) -> int:
-        """Rows that are run together at most, unless as many wait for each worker.
+        """Rows that are run together at most, where no more than that wait for each worker.
 
         Twice what is enough: each run costs something beside its time in ONNX Runtime, but while
         one goes on, the rows of the next can come.
@@ -86,14 +86,14 @@ class Policy:
         >>> Policy({1: 0.001, 8: 0.004, 16: 0.008, 32: 0.016}, workers=2).most
         16
         """
-        return max(size for size in self.sizes if size <= max(2 * self.enough, self.sizes[0]))
+        return max(size for size in self.sizes if size <= 2 * self.enough)
 
     def choose_size(self, waiting: int, free: int = 1) -> int:
         """The frozen batch size of the next run.
 
         The largest that is filled and near the best; a larger one, filled up, if it answers more
         rows a second. free: workers that can begin a run now; what waits is shared among them while
-        each has enough.
+        each has enough, and among all where there is more than `most`.
 
         >>> policy = Policy({1: 0.001, 4: 0.002, 8: 0.004, 32: 0.016}, workers=2)
         >>> [policy.choose_size(waiting) for waiting in (1, 3, 9, 40)]
@@ -102,11 +102,13 @@ class Policy:
         [4, 8]
         """
         share = max(self.enough, -(-waiting // free))
-        waiting = min(waiting, share, max(self.most, waiting // self.workers))
+        waiting = min(waiting, share, max(self.most, waiting // max(self.workers, 2)))
         filled = [size for size in self.sizes if size <= waiting] or self.sizes[:1]
         best = max(map(self._rate, filled))
-        size = max(size for size in filled if self._rate(size) * _NEAR >= best)
-        larger = next((size for size in self.sizes if size > waiting), size)
+        near = {size: _NEAR if size <= self.most else NOISE for size in filled}
+        size = max(size for size in filled if self._rate(size) * near[size] >= best)
+        above = [size for size in self.sizes if size > waiting]
+        larger = min(above, key=self.run_s.__getitem__, default=size)
         is_better = waiting / self.run_s[larger] > self._rate(size) * NOISE
         return larger if is_better else size
 

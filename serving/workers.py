@@ -1,6 +1,7 @@
 """Worker threads that run models behind the event loop, and whose turn it is."""
 
 import asyncio
+import contextlib
 import os
 import queue
 import sys
@@ -10,9 +11,10 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from wearcast.serving.batcher import Batcher, Run
+from wearcast.serving.batcher import Batcher
+from wearcast.serving.run import Run
 
-# Runs that wait for a worker, so that none waits for the event loop between two.
+# Runs made before a worker is free, so that none waits for the event loop between two.
 _AHEAD = 1
 # Chosen: a third of the processor's time beside the event loop, where there is not enough for both.
 _NICENESS = 5
@@ -80,6 +82,7 @@ class Workers:
             self._used_s = batcher.used_s
             batcher.used_s += batcher.policy.run_s[run.size]
             self._free -= 1
+            run.is_ahead = self._free < 0
             self._running.add(run)
             self._runs.put(run)
 
@@ -112,7 +115,9 @@ class Workers:
 
 def _stand_back() -> None:
     """Let the event loop have its turn before this thread: it is short, and feeds all others."""
-    if sys.platform == "linux":  # where threads have a priority of their own
-        thread = threading.get_native_id()
+    if sys.platform != "linux":  # where threads have a priority of their own
+        return
+    thread = threading.get_native_id()
+    with contextlib.suppress(OSError):  # where it is forbidden all goes on as it is
         niceness = os.getpriority(os.PRIO_PROCESS, thread)
         os.setpriority(os.PRIO_PROCESS, thread, niceness + _NICENESS)

@@ -75,6 +75,25 @@ def test_what_waits_is_run_together(models):
     assert {size: took.count for size, took in counts.batches.items()} == {3: 1}
 
 
+def test_a_full_run_is_made_ahead_and_counts_as_waiting_until_it_begins(models):
+    async def work(engine):
+        first = await occupy(engine)
+        rest = [asyncio.create_task(engine.run(SLOW, window_of(value))) for value in (0.1, 0.2)]
+        late = asyncio.create_task(engine.run(SLOW, np.zeros((2, *SHAPE), np.float32)))
+        await until(lambda: engine.statistics(SLOW).queue.count == 4)  # in a run already
+        assert engine.statistics(SLOW).waiting == 4
+        await asyncio.sleep(0.05)
+        await ending(late)
+        assert engine.statistics(SLOW).waiting == 2
+        await ending(first)
+        return [fractions(await task) for task in rest], engine.statistics(SLOW)
+
+    answers, counts = run_engine(models, work)
+    np.testing.assert_allclose(answers, [[0.1], [0.2]], rtol=1e-6)
+    assert counts.waiting == 0
+    assert counts.queue.ns > 3 * 0.05e9
+
+
 def test_large_requests_take_turns_with_small_ones(models):
     session = open_version(models / "slow" / "1")
 
