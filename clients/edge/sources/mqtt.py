@@ -116,9 +116,9 @@ class MqttSource(LiveSource):
         begun_us = self._now_us()
         is_timed = any(topic.time for topic, _ in self._readers)
         quiet_since_s, was_subscribed = time.monotonic(), False
+        newest_us = 0  # may come before the broker says that we are subscribed
         while not stop.is_set():
             messages = link.take_messages()
-            newest_us = 0
             if messages:
                 skipped = self.skipped
                 readings: list[Reading] = []
