@@ -8,12 +8,14 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import onnx
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 # The second one only where the contract has a time zone.
 INPUTS = ("blocks", "minute_of_week")
@@ -29,7 +31,7 @@ def write_onnx(
     inputs: Sequence[str] = INPUTS,
 ) -> None:
     """Write the ONNX graph of a model, for inputs of exactly the example's shapes."""
-    with quiet_exporter():
+    with quiet_exporter(), _one_table_of_operators():
         program = torch.onnx.export(
             model,
             example,
@@ -92,3 +94,17 @@ def quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+
+
+_read_table = cache(ONNXRegistry.from_torchlib)
+
+
+@contextmanager
+def _one_table_of_operators() -> Iterator[None]:
+    """Have the table of operators, which torch compiles for each graph anew, compiled once."""
+    own = ONNXRegistry.__dict__["from_torchlib"]
+    ONNXRegistry.from_torchlib = staticmethod(_read_table)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ONNXRegistry.from_torchlib = own  # type: ignore[method-assign]
