@@ -101,7 +101,10 @@ _read_table = cache(ONNXRegistry.from_torchlib)
 
 @contextmanager
 def _one_table_of_operators() -> Iterator[None]:
-    """Have the table of operators, which torch compiles for each graph anew, compiled once."""
+    """Have the table of operators, which torch compiles for each graph anew, compiled once.
+
+    It is no public name of torch, whose version is pinned; graphs stay the same to the byte.
+    """
     own = ONNXRegistry.__dict__["from_torchlib"]
     ONNXRegistry.from_torchlib = staticmethod(_read_table)  # type: ignore[method-assign]
     try:
