@@ -160,6 +160,7 @@ class Batcher:
             request.taken += count
             self._waiting[request.is_call] -= count
             room -= count
+            # Not past the end of its turn with these: it stays in front.
             if request.waiting and request.taken % self._turn >= count:
                 continue
             del self._turns[request]

@@ -23,6 +23,7 @@ NOISE = 1.1
 _NEAR = 1.25
 # Chosen: long enough to tell twice from once, short enough that loading stays a matter of seconds.
 _MEASURE_S = 0.03
+# Chosen: so often a machine's slow moments hit all sizes.
 _TURNS = 3
 
 
