@@ -204,7 +204,6 @@ def kill_again_and_again(
 
 
 @needs_mosquitto
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("table", "where", "kills"),
     [

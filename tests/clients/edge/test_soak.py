@@ -64,7 +64,6 @@ def test_what_grows_is_found(checks: ModuleType) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("table", ["sqlite", "csv"])
 def test_a_month_leaves_memory_and_files_as_they_are(table: str) -> None:
     done = _soak("--days", 30, "--table", table)
