@@ -14,53 +14,36 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from wearcast.serving.counts import Took
-from wearcast.serving.views import VIEWS
+from wearcast.serving.store_file import open_file
 from wearcast.signals.clock import format_time
-from wearcast.signals.errors import InputError, StoreError
+from wearcast.signals.errors import StoreError
 from wearcast.signals.estimate import Estimate
 
 Result = TypeVar("Result")
 Keep = Callable[[sqlite3.Connection], None]
 
-_APPLICATION_ID = 0x57454152  # "WEAR"
-_FORMAT = 2
-_BUSY_S = 30.0
 _PAGE = 500
 # Of each series, in memory: 5 h of blocks each 10 s, a few MB. A stream that goes on needs what its
 # model's line is fitted to and what its client missed, some dozens.
 KEPT_IN_MEMORY = 2_000
 # Chosen: so many more may be kept, as forgetting costs as much as storing.
 _FORGET_AFTER = 100
-_TABLES = """
-CREATE TABLE series (
-    asset TEXT NOT NULL,
-    model TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    age_at_start_s REAL NOT NULL,
-    PRIMARY KEY (asset, model, version)
-) WITHOUT ROWID;
-CREATE TABLE estimates (
-    asset TEXT NOT NULL,
-    model TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    window_end TEXT NOT NULL,
-    estimate TEXT NOT NULL,
-    PRIMARY KEY (asset, model, version, sequence, window_end)
-);
-"""
+_INSERT = "INSERT INTO estimates VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?)"
 # The key holds the sequence as well as the time: a clock that is set back gives a time twice.
-_UPSERT = """
-INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?)
+_REPLACE = """
 ON CONFLICT (asset, model, version, sequence, window_end) DO UPDATE SET
     estimate = excluded.estimate
 """
+# Chosen: so many rows in a statement; SQLite has 32,766 variables.
+_AT_ONCE = 100
 _LAST = """
 SELECT estimate FROM estimates WHERE asset = ? AND model = ? AND version = ?
 ORDER BY sequence DESC LIMIT ?
@@ -79,16 +62,6 @@ DELETE FROM estimates WHERE asset = ? AND model = ? AND version = ? AND sequence
     ORDER BY sequence DESC LIMIT 1 OFFSET ?
 )
 """
-# Both ends of each table and of its index: enough to tell a damaged file from a sound one in a
-# moment, however large it is. Damage in between is met, and told, when it is read.
-_PROBES = (
-    "SELECT * FROM series ORDER BY asset, model, version LIMIT 1",
-    "SELECT * FROM series ORDER BY asset DESC, model DESC, version DESC LIMIT 1",
-    "SELECT * FROM estimates ORDER BY rowid LIMIT 1",
-    "SELECT * FROM estimates ORDER BY rowid DESC LIMIT 1",
-    "SELECT * FROM estimates ORDER BY asset, model, version, sequence LIMIT 1",
-    "SELECT * FROM estimates ORDER BY asset DESC, model DESC, version DESC, sequence DESC LIMIT 1",
-)
 _SET_AGE = "INSERT INTO series VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _GET_AGE = "SELECT age_at_start_s FROM series WHERE asset = ? AND model = ? AND version = ?"
 
@@ -101,8 +74,16 @@ class SeriesKey(NamedTuple):
     version: int
 
 
+class _Save(NamedTuple):
+    key: SeriesKey
+    estimates: Sequence[Estimate]
+
+
 class _Job(NamedTuple):
-    work: Callable[[sqlite3.Connection], object]
+    """What is saved, then other work; one of them may be none."""
+
+    save: _Save | None
+    work: Callable[[sqlite3.Connection], object] | None
     done: asyncio.Future[Any]
 
 
@@ -118,7 +99,7 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self.in_memory = path is None
         self.commits = Took()  # only its own thread adds to it
-        self._connection = _open(path)
+        self._connection = open_file(path)
         self._since: dict[SeriesKey, int] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store")
@@ -132,24 +113,7 @@ class Store:
         self, key: SeriesKey, estimates: Sequence[Estimate], keep: Keep | None = None
     ) -> None:
         """Commit estimates, and with them what `keep` writes; those stored already are replaced."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            rows = [_to_row(key, estimate) for estimate in estimates]
-            connection.executemany(_UPSERT, rows)
-            if self.in_memory and self._is_full(key, len(rows)):
-                connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))
-            if keep is not None:
-                keep(connection)
-
-        await self._do(work)
-
-    def _is_full(self, key: SeriesKey, more: int) -> bool:
-        """Whether enough came since the last look that older ones should be forgotten."""
-        self._since[key] = self._since.get(key, 0) + more
-        if self._since[key] < _FORGET_AFTER:
-            return False
-        self._since[key] = 0
-        return True
+        await self._do(keep, _Save(key, estimates))
 
     async def last(self, key: SeriesKey, count: int) -> list[Estimate]:
         """The newest `count` estimates, oldest first."""
@@ -187,10 +151,12 @@ class Store:
         )
         return [msgspec.json.decode(text, type=Estimate) for text in texts]
 
-    async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def _do(
+        self, work: Callable[[sqlite3.Connection], Result] | None, save: _Save | None = None
+    ) -> Result:
         # A client that goes away does not undo what is being written: nobody looks at the future.
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, done))
+        self._jobs.put(_Job(save, work, done))
         return await done
 
     def _work(self) -> None:
@@ -207,7 +173,7 @@ class Store:
         begun_ns = time.monotonic_ns()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            results = [self._attempt(job) for job in jobs]
+            results = self._attempt_all(jobs)
             self._connection.execute("COMMIT")
             self.commits.add(time.monotonic_ns() - begun_ns)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
@@ -221,17 +187,42 @@ class Store:
             with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, its)
 
-    def _attempt(self, job: _Job) -> object:
-        """What the job gives, or the error that undid it."""
-        self._connection.execute("SAVEPOINT job")
+    def _attempt_all(self, jobs: list[_Job]) -> list[object]:
+        """What each job gives; those that only save and follow each other are done as one.
+
+        Python's lock is given away with each statement, and is slow to come back beside a busy
+        event loop.
+        """
+        results: list[object] = []
+        for is_save, group in groupby(jobs, lambda job: job.work is None):
+            for some in [list(group)] if is_save else [[job] for job in group]:
+                results += self._attempt(some)
+        return results
+
+    def _attempt(self, jobs: list[_Job]) -> list[object]:
+        """What the jobs give, or the errors that undid them; if one fails, each is done alone."""
+        self._connection.execute("SAVEPOINT jobs")
         try:
-            result = job.work(self._connection)
+            self._write([job.save for job in jobs if job.save])
+            results = [job.work(self._connection) if job.work else None for job in jobs]
         except Exception as error:  # noqa: BLE001  # handed to who waits for this job
             # Fails where SQLite has undone the whole transaction: then all jobs have failed.
-            self._connection.execute("ROLLBACK TO job")
-            result = error
-        self._connection.execute("RELEASE job")
-        return result
+            self._connection.execute("ROLLBACK TO jobs")
+            results = [error] if len(jobs) == 1 else []
+        self._connection.execute("RELEASE jobs")
+        return results or [self._attempt([job])[0] for job in jobs]
+
+    def _write(self, saves: list[_Save]) -> None:
+        rows = [_to_row(key, estimate) for key, estimates in saves for estimate in estimates]
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            statement = _INSERT + ", ".join([_ROW] * len(some)) + _REPLACE
+            self._connection.execute(statement, list(chain.from_iterable(some)))
+        for key, estimates in saves if self.in_memory else ():
+            self._since[key] = self._since.get(key, 0) + len(estimates)
+            if self._since[key] >= _FORGET_AFTER:
+                self._connection.execute(_FORGET, (*key, *key, KEPT_IN_MEMORY))
+                self._since[key] = 0
 
 
 def _settle(ends: list[tuple[asyncio.Future[Any], object]]) -> None:
@@ -245,50 +236,6 @@ def _settle(ends: list[tuple[asyncio.Future[Any], object]]) -> None:
             done.set_exception(result)
         else:
             done.set_result(result)
-
-
-def _open(path: Path | None) -> sqlite3.Connection:
-    """Open the database, made anew where there is none."""
-    expected = "an SQLite file of wearcast"
-    try:
-        connection = sqlite3.connect(
-            path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-    except sqlite3.Error as error:
-        raise InputError("store", expected, f"{path}: {error}") from error
-    try:
-        problem = _prepare(connection)
-    except sqlite3.Error as error:
-        problem = str(error)
-    if problem:
-        connection.close()
-        raise InputError("store", expected, f"{path}: {problem}")
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> str:
-    """Make tables and views where there are none; what is wrong with the file, or nothing."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables == 0:
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
-    elif application != _APPLICATION_ID:
-        return "another program's"
-    elif version != _FORMAT:
-        return f"of format {version}, not {_FORMAT}: begin a new one"
-    for statement in VIEWS.split(";"):
-        connection.execute(statement)
-    connection.execute("COMMIT")
-    for probe in _PROBES:
-        connection.execute(probe).fetchone()
-    return ""
 
 
 def _to_row(key: SeriesKey, estimate: Estimate) -> tuple[object, ...]:
