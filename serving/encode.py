@@ -18,7 +18,7 @@ from wearcast.signals.estimate import (
     Quality,
     RemainingLife,
 )
-from wearcast.v1 import estimate_pb2, machine_health_pb2, model_pb2, samples_pb2
+from wearcast.v1 import estimate_pb2, model_pb2, samples_pb2
 
 Fields = dict[str, Any]
 
@@ -45,15 +45,13 @@ def to_timestamp(time_us: float) -> Fields | None:
     return {"seconds": seconds, "nanos": micros * 1_000}
 
 
-def encode_estimates(
-    estimates: Sequence[Estimate], version: int
-) -> machine_health_pb2.EstimateBatch:
-    """Estimates of one model and version, one or more, as message."""
-    return machine_health_pb2.EstimateBatch(
-        estimates=[_encode_estimate(estimate) for estimate in estimates],
-        model=estimates[0].model,
-        version=version,
-    )
+def encode_estimates(estimates: Sequence[Estimate], version: int) -> Fields:
+    """Estimates of one model and version, one or more, as fields of an EstimateBatch."""
+    return {
+        "estimates": [_encode_estimate(estimate) for estimate in estimates],
+        "model": estimates[0].model,
+        "version": version,
+    }
 
 
 def encode_estimate(estimate: Estimate) -> estimate_pb2.Estimate:

@@ -188,13 +188,13 @@ class Store:
                 loop.call_soon_threadsafe(_settle, its)
 
     def _attempt_all(self, jobs: list[_Job]) -> list[object]:
-        """What each job gives; those that only save and follow each other are done as one.
+        """What each job gives; those that save and follow each other are done as one.
 
         Python's lock is given away with each statement, and is slow to come back beside a busy
         event loop.
         """
         results: list[object] = []
-        for is_save, group in groupby(jobs, lambda job: job.work is None):
+        for is_save, group in groupby(jobs, lambda job: job.save is not None):
             for some in [list(group)] if is_save else [[job] for job in group]:
                 results += self._attempt(some)
         return results

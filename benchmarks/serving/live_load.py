@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -96,7 +96,6 @@ class Asset:
         """From opening it to the last answer."""
         call = channel.stream_stream(
             "/wearcast.v1.MachineHealthService/Monitor",
-            request_serializer=pb.MonitorRequest.SerializeToString,
             response_deserializer=pb.MonitorResponse.FromString,
         )
         async for response in call(self._write(ready, plan)):
@@ -111,34 +110,37 @@ class Asset:
                 if sent_s is not None:
                     self.latencies_s.append(now_s - sent_s)
 
-    async def _write(
-        self, ready: asyncio.Semaphore, plan: "Plan"
-    ) -> AsyncIterator[pb.MonitorRequest]:
+    async def _write(self, ready: asyncio.Semaphore, plan: "Plan") -> AsyncIterator[bytes]:
         start = pb.MonitorStart(asset=self.name, model=self._contract.name)
-        yield pb.MonitorRequest(start=start)
+        yield pb.MonitorRequest(start=start).SerializeToString()
         await self._opened.wait()
-        first = [self._block(number) for number in range(self._before)]
-        yield pb.MonitorRequest(blocks=samples_pb2.BlockBatch(blocks=first))
+        yield self._blocks(range(self._before))
+        # Made before, as the server shares the generator's cores.
+        ticks = plan.settle + plan.ticks + AFTER
+        messages = [self._blocks([self._before + tick]) for tick in range(ticks)]
         # Some models answer from the first block on: that work belongs to no second.
         await self._caught_up.wait()
         ready.release()
         begin_s = await plan.begin
         offset_s = plan.offset_s(self.name)
-        for tick in range(plan.settle + plan.ticks + AFTER):
+        for tick, message in enumerate(messages):
             due_s = begin_s + offset_s + tick
             await asyncio.sleep(due_s - time.perf_counter())
-            number = self._before + tick
-            block = self._block(number)
             if 0 <= tick - plan.settle < plan.ticks:
                 # Behind the sleep, so that the generator's own delay does not count.
-                self._sent_s[number] = time.perf_counter()
+                self._sent_s[self._before + tick] = time.perf_counter()
                 self.sent += 1
-            yield pb.MonitorRequest(blocks=samples_pb2.BlockBatch(blocks=[block]))
+            yield message
 
-    def _block(self, number: int) -> samples_pb2.Block:
-        start_us = 1_700_000_040_000_000 + round(number * self._contract.hop_s * 1e6)
-        values = np.float32(self._values + 0.1 * np.sin(number))[:, None]
-        return encode_block(Block(number, start_us, self._contract.sample_rate_hz, values))
+    def _blocks(self, numbers: Iterable[int]) -> bytes:
+        blocks = []
+        for number in numbers:
+            start_us = 1_700_000_040_000_000 + round(number * self._contract.hop_s * 1e6)
+            values = np.float32(self._values + 0.1 * np.sin(number))[:, None]
+            block = Block(number, start_us, self._contract.sample_rate_hz, values)
+            blocks.append(encode_block(block))
+        message = pb.MonitorRequest(blocks=samples_pb2.BlockBatch(blocks=blocks))
+        return message.SerializeToString()
 
 
 @dataclass(frozen=True)

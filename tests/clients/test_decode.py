@@ -42,7 +42,8 @@ def test_far_crossing_travels_whole_and_has_no_time_after_9999(step: float, end_
     crossing = estimate.remaining_life.line.crossings[1]
     assert crossing.state is CrossingState.AHEAD
     assert crossing.remaining_s == pytest.approx(10 / step, rel=1e-6)
-    (decoded,) = decode_estimates(encode_estimates([estimate], 1))
+    batch = machine_health_pb2.EstimateBatch(**encode_estimates([estimate], 1))
+    (decoded,) = decode_estimates(batch)
     assert decoded == estimate
     text = make_json(Result("pump", tiny_contract(), [decoded]))
     (row,) = json.loads(text, parse_constant=pytest.fail)["estimates"]

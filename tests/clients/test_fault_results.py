@@ -142,7 +142,7 @@ answers = st.builds(
 @given(answers)
 def test_a_diagnosis_survives_the_wire(answer: FaultDiagnosis) -> None:
     estimate = Estimate(3, 5_000_000, (Quality.CLIPPED,), answer, "tiny-fault")
-    sent = encode_estimates([estimate], 1).SerializeToString()
+    sent = machine_health_pb2.EstimateBatch(**encode_estimates([estimate], 1)).SerializeToString()
     assert decode_estimates(machine_health_pb2.EstimateBatch.FromString(sent)) == [estimate]
     assert estimate.fault_diagnosis == answer
 

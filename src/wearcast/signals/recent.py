@@ -40,7 +40,7 @@ class Recent:
         self._end += 1
         self._count = min(self._count + 1, self._sequence)
         self._since_filled = 0 if filled else self._since_filled + 1
-        self._since_missing = 0 if np.isnan(values).any() else self._since_missing + 1
+        self._since_missing = 0 if np.count_nonzero(np.isnan(values)) else self._since_missing + 1
 
     @property
     def is_full(self) -> bool:

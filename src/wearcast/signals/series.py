@@ -185,7 +185,7 @@ class Series:
             InputError: an output is not finite, as finite but absurd readings can make it.
         """
         for name, output in outputs.items():
-            if not np.isfinite(output).all():
+            if not all(map(math.isfinite, output.ravel().tolist())):
                 raise InputError(
                     f"blocks[{window.sequence}]",
                     f"readings that lead to a finite {name.replace('_', ' ')}",
@@ -245,7 +245,7 @@ class Series:
                 "sample_rate_hz", contract.sample_rate_hz, block.sample_rate_hz, reason="RATE"
             )
         good = ~np.isinf(block.values) if contract.missing else np.isfinite(block.values)
-        if not good.all():
+        if np.count_nonzero(good) < good.size:
             row, column = np.argwhere(~good)[0]
             raise InputError(
                 f"blocks[{block.sequence}].{contract.channels[row].name}[{column}]",
