@@ -324,6 +324,50 @@ def test_a_save_that_fails_spoils_no_other_of_the_same_commit(tmp_path):
     assert len(rows(path)) == 3 * len(ESTIMATES)
 
 
+def test_what_a_save_keeps_beside_its_estimates_is_undone_with_them(tmp_path):
+    path = tmp_path / "estimates.sqlite"
+
+    def keep(asset):
+        def work(connection):
+            connection.execute("INSERT INTO kept VALUES (?)", (asset,))
+            if asset == "bad":
+                connection.execute("INSERT INTO nowhere VALUES (1)")
+
+        return work
+
+    async def work():
+        store = Store(path)
+        await store.run(lambda connection: connection.execute("CREATE TABLE kept (asset TEXT)"))
+        # While another process holds the file, the first save waits, and the others behind it.
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        saves = [
+            asyncio.create_task(
+                store.save(KEY._replace(asset=asset), ESTIMATES, None if plain else keep(asset))
+            )
+            for asset, plain in [("first", True), ("a", False), ("bad", False), ("b", True)]
+        ]
+        await asyncio.sleep(0.3)
+        other.execute("COMMIT")
+        other.close()
+        ends = await asyncio.gather(*saves, return_exceptions=True)
+        assert [str(end) for end in ends] == [
+            "None",
+            "None",
+            "store: no such table: nowhere",
+            "None",
+        ]
+        kept = await store.run(
+            lambda connection: connection.execute("SELECT * FROM kept").fetchall()
+        )
+        assert kept == [("a",)]
+        store.close()
+
+    asyncio.run(work())
+    assert {row[0] for row in rows(path)} == {"first", "a", "b"}
+    assert len(rows(path)) == 3 * len(ESTIMATES)
+
+
 SECOND_WRITER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], timeout=30)
