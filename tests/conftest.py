@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ _SLOW = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_
 hypothesis.settings.register_profile("new", **_SLOW)
 hypothesis.settings.register_profile("wearcast", derandomize=True, **_SLOW)
 hypothesis.settings.load_profile("wearcast")
+
+# A shell without job control lets background jobs ignore Ctrl-C, and what they start inherits it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
