@@ -185,6 +185,7 @@ class Series:
             InputError: an output is not finite, as finite but absurd readings can make it.
         """
         for name, output in outputs.items():
+            # A live window has a few numbers: NumPy takes longer to begin than Python for all.
             if not all(map(math.isfinite, output.ravel().tolist())):
                 raise InputError(
                     f"blocks[{window.sequence}]",
