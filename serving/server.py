@@ -25,6 +25,7 @@ from wearcast.serving.operations.assets import Assets
 from wearcast.serving.operations.calls import Calls
 from wearcast.serving.operations.metrics import serving_metrics
 from wearcast.serving.operations.models import Models
+from wearcast.serving.scheduling import interrupting_nobody
 from wearcast.serving.security.audit import Audit
 from wearcast.serving.security.gate import Gate
 from wearcast.serving.security.tls import make_credentials
@@ -116,7 +117,8 @@ async def _answer(
     audit = Audit()
     gate = _make_gate(settings, audit)
     handlers = Handlers(Calls(registry, log=settings.log_calls), trace, gate, SERVICES)
-    server = grpc.aio.server(handlers=[handlers], options=_channel_options(settings))
+    with interrupting_nobody():
+        server = grpc.aio.server(handlers=[handlers], options=_channel_options(settings))
     assets = Assets(settings.metrics_assets)
     servicer = Servicer(engine, store, assets, max_message_bytes=settings.max_message_bytes)
     add_MachineHealthServiceServicer_to_server(servicer, handlers)

@@ -1,10 +1,7 @@
 """Worker threads that run models behind the event loop, and whose turn it is."""
 
 import asyncio
-import contextlib
-import os
 import queue
-import sys
 import threading
 import time
 
@@ -13,11 +10,10 @@ from numpy.typing import NDArray
 
 from wearcast.serving.batcher import Batcher
 from wearcast.serving.run import Run
+from wearcast.serving.scheduling import stand_back
 
 # Runs made before a worker is free, so that none waits for the event loop between two.
 _AHEAD = 1
-# Chosen: a third of the processor's time beside the event loop, where there is not enough for both.
-_NICENESS = 5
 
 
 class Workers:
@@ -87,7 +83,7 @@ class Workers:
             self._runs.put(run)
 
     def _work(self, number: int) -> None:
-        _stand_back()
+        stand_back()
         while (run := self._runs.get()) is not None:
             outputs: list[NDArray[np.float32]] | None = None
             failure: Exception | None = None
@@ -111,13 +107,3 @@ class Workers:
         run.batcher.end_run(run, outputs, error, ns)
         # At once: those that have their answer now would have their turn first, and a core idle.
         self._assign()
-
-
-def _stand_back() -> None:
-    """Let the event loop have its turn before this thread: it is short, and feeds all others."""
-    if sys.platform != "linux":  # where threads have a priority of their own
-        return
-    thread = threading.get_native_id()
-    with contextlib.suppress(OSError):  # where it is forbidden all goes on as it is
-        niceness = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, niceness + _NICENESS)
