@@ -172,9 +172,7 @@ class Store:
         """Do all jobs in one transaction, and only then say so; one that fails leaves no trace."""
         begun_ns = time.monotonic_ns()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = self._attempt_all(jobs)
-            self._connection.execute("COMMIT")
+            results = self._save_at_once(jobs) or self._do_all(jobs)
             self.commits.add(time.monotonic_ns() - begun_ns)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
             if self._connection.in_transaction:
@@ -187,16 +185,31 @@ class Store:
             with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, its)
 
-    def _attempt_all(self, jobs: list[_Job]) -> list[object]:
-        """What each job gives; those that save and follow each other are done as one.
+    def _save_at_once(self, jobs: list[_Job]) -> list[object]:
+        """Save in one statement, which is a transaction by itself; nothing where that can't be.
 
         Python's lock is given away with each statement, and is slow to come back beside a busy
         event loop.
         """
+        saves = [job.save for job in jobs if job.save and not job.work]
+        if len(saves) < len(jobs) or sum(len(save.estimates) for save in saves) > _AT_ONCE:
+            return []
+        try:
+            self._write(saves)
+        except sqlite3.OperationalError:  # of the file, not of what is saved
+            raise
+        except Exception:  # noqa: BLE001  # each has its own error when it is done alone
+            return []
+        return [None] * len(jobs)
+
+    def _do_all(self, jobs: list[_Job]) -> list[object]:
+        """What each job gives; those that save and follow each other are done as one."""
+        self._connection.execute("BEGIN IMMEDIATE")
         results: list[object] = []
         for is_save, group in groupby(jobs, lambda job: job.save is not None):
             for some in [list(group)] if is_save else [[job] for job in group]:
                 results += self._attempt(some)
+        self._connection.execute("COMMIT")
         return results
 
     def _attempt(self, jobs: list[_Job]) -> list[object]:
