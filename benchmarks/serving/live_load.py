@@ -172,22 +172,21 @@ async def follow_all(
     count = -(-streams // STREAMS_PER_CONNECTION)
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) for _ in range(count)]
-    tasks = [
-        asyncio.create_task(asset.follow(channels[place % count], ready, plan))
-        for place, asset in enumerate(assets)
-    ]
-    for _ in assets:
-        await ready.acquire()
-    plan.begin.set_result(time.perf_counter() + 0.5)
-    await asyncio.sleep(0.5 + SETTLE_S)
-    meter = measure_cpu(process)
-    server_s, client_s = meter(), time.process_time()
-    answers = sum(asset.answers for asset in assets)
-    await asyncio.sleep(seconds - 0.5)
-    server_s, client_s = meter() - server_s, time.process_time() - client_s
-    answers = sum(asset.answers for asset in assets) - answers
-    after_mb = measure_memory(process)
-    await asyncio.gather(*tasks)
+    # One that fails ends all: the others would wait for it for ever.
+    async with asyncio.TaskGroup() as group:
+        for place, asset in enumerate(assets):
+            group.create_task(asset.follow(channels[place % count], ready, plan))
+        for _ in assets:
+            await ready.acquire()
+        plan.begin.set_result(time.perf_counter() + 0.5)
+        await asyncio.sleep(0.5 + SETTLE_S)
+        meter = measure_cpu(process)
+        server_s, client_s = meter(), time.process_time()
+        answers = sum(asset.answers for asset in assets)
+        await asyncio.sleep(seconds - 0.5)
+        server_s, client_s = meter() - server_s, time.process_time() - client_s
+        answers = sum(asset.answers for asset in assets) - answers
+        after_mb = measure_memory(process)
     for channel in channels:
         await channel.close()
     latencies_ms = np.array([late for asset in assets for late in asset.latencies_s]) * 1e3
