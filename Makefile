@@ -74,7 +74,7 @@ bench: $(VENV)/.test ## Time importing, scoring a recording, cleaning, a rolling
 	$(PYTHON_VENV) benchmarks/rolling_forecast.py
 	$(PYTHON_VENV) benchmarks/int8.py
 
-bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow live streams (under an hour)
+bench-serving: $(VENV)/.test ## Compare the server with its peers, then follow live streams (about an hour)
 	$(PYTHON_VENV) benchmarks/serving/throughput.py --write
 	$(PYTHON_VENV) benchmarks/serving/live_streams.py --write
 	$(PYTHON_VENV) benchmarks/serving/growth.py --write
