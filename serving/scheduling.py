@@ -25,12 +25,11 @@ def stand_back() -> None:
 
 @contextlib.contextmanager
 def interrupting_nobody() -> Iterator[None]:
-    """Let Python's threads that start while the block runs wait until a core is free, or a tick.
+    """Let Python's threads that start while the block runs stop no other when they wake up.
 
-    For the one of gRPC that waits for what happens: it needs microseconds to hand something on, a
-    few times a call. If it interrupted a worker each time, that would cost more than its work, and
-    the event loop would be woken for each thing alone; so it hands on what has gathered, a tick (4
-    ms on most machines) later at most.
+    For the one of gRPC that waits for what happens, which has microseconds of work a few times a
+    call. It would stop a worker each time, and wake the event loop for each thing alone; so it
+    hands on what has gathered once a core is free, or some milliseconds later when its turn comes.
     """
     before = set(threading.enumerate())
     yield

@@ -14,7 +14,7 @@ def test_threads_do_not_get_in_each_others_way(tiny_server: RunningServer) -> No
     server = tiny_server.process.pid
     threads = [int(path.name) for path in Path(f"/proc/{server}/task").iterdir()]
     batch = [thread for thread in threads if os.sched_getscheduler(thread) == os.SCHED_BATCH]
-    assert len(batch) == 1  # gRPC's, of all that are not its own
+    assert len(batch) == 1  # in which gRPC waits for what happens
     assert server not in batch
 
     usual = os.getpriority(os.PRIO_PROCESS, server)
